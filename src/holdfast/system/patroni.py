@@ -1,0 +1,168 @@
+"""The door to Patroni's REST API, with mutual TLS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import Any, cast
+
+import httpx
+
+from holdfast.core.change import Json
+from holdfast.core.errors import Conflict, Error, TimedOut, Transient
+from holdfast.core.layout import PATRONI_PORT
+from holdfast.system.tls import Identity, client_context
+
+
+class PatroniClient:
+    """Asks the Patroni of any node by its address.
+
+    Errors: `Transient` when nobody answers, `TimedOut` when the answer takes longer than the
+    deadline, `Conflict` when Patroni declines (412, 409, 503) and `Error` for anything else.
+    """
+
+    def __init__(
+        self, identity: Identity, *, port: int = PATRONI_PORT, timeout_s: float = 3.0
+    ) -> None:
+        self._port = port
+        self._timeout_s = timeout_s
+        self._http = httpx.AsyncClient(
+            verify=client_context(identity), timeout=timeout_s, trust_env=False
+        )
+
+    async def __aenter__(self) -> PatroniClient:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def status(self, address: str) -> dict[str, Json]:
+        """`GET /patroni`: state, role, timeline, xlog, pending_restart, dcs_last_seen, ..."""
+        return await self._json("GET", address, "/patroni")
+
+    async def is_leader(self, address: str) -> bool:
+        """Whether this node holds the leader key and runs as primary."""
+        return (await self._ask("GET", address, "/primary")).status_code == 200
+
+    async def is_ready(self, address: str) -> bool:
+        """`GET /readiness`: the leader, or a running replica."""
+        return (await self._ask("GET", address, "/readiness")).status_code == 200
+
+    async def cluster(self, address: str) -> dict[str, Json]:
+        """`GET /cluster`: `members` (name, role, state, host, port, lag, ...) and `pause`."""
+        return await self._json("GET", address, "/cluster")
+
+    async def history(self, address: str) -> list[Json]:
+        """`GET /history`: one list a timeline switch."""
+        answer = await self._ask("GET", address, "/history")
+        return cast(list[Json], self._checked(answer, address, "GET /history").json())
+
+    async def config(self, address: str) -> dict[str, Json]:
+        """The cluster's dynamic configuration."""
+        return await self._json("GET", address, "/config")
+
+    async def patch_config(self, address: str, patch: Mapping[str, Json]) -> dict[str, Json]:
+        """Merge `patch` into the dynamic configuration; None removes a key. Gives the result."""
+        return await self._json("PATCH", address, "/config", body=patch)
+
+    async def replace_config(self, address: str, config: Mapping[str, Json]) -> dict[str, Json]:
+        """Replace the dynamic configuration."""
+        return await self._json("PUT", address, "/config", body=config)
+
+    async def switchover(
+        self,
+        address: str,
+        *,
+        leader: str,
+        candidate: str | None = None,
+        at: datetime | None = None,
+        timeout_s: float = 60.0,
+    ) -> str:
+        """Hand the leader's role over; returns Patroni's sentence once it is done."""
+        body: dict[str, Json] = {"leader": leader}
+        if candidate is not None:
+            body["candidate"] = candidate
+        if at is not None:
+            body["scheduled_at"] = at.isoformat()
+        return await self._text("POST", address, "/switchover", body, timeout_s)
+
+    async def failover(self, address: str, *, candidate: str, timeout_s: float = 60.0) -> str:
+        """Promote `candidate` although there is no healthy leader."""
+        return await self._text("POST", address, "/failover", {"candidate": candidate}, timeout_s)
+
+    async def restart(
+        self, address: str, *, only_if_pending: bool = False, timeout_s: float = 120.0
+    ) -> str:
+        """Restart PostgreSQL of the node; returns when it is up again."""
+        body: dict[str, Json] = {"restart_pending": True} if only_if_pending else {}
+        return await self._text("POST", address, "/restart", body, timeout_s)
+
+    async def reload(self, address: str) -> str:
+        """Make Patroni read its file again and reload PostgreSQL."""
+        return await self._text("POST", address, "/reload", {}, self._timeout_s)
+
+    async def reinitialize(self, address: str, *, force: bool = True) -> str:
+        """Throw the replica's data away and copy it anew; returns when that has begun."""
+        return await self._text("POST", address, "/reinitialize", {"force": force}, 30.0)
+
+    async def _json(
+        self, method: str, address: str, path: str, body: Mapping[str, Json] | None = None
+    ) -> dict[str, Json]:
+        answer = await self._ask(method, address, path, body)
+        # /patroni answers 503 while PostgreSQL is down, with the state as its body all the same.
+        if path == "/patroni" and answer.status_code == 503:
+            return cast(dict[str, Json], answer.json())
+        return cast(dict[str, Json], self._checked(answer, address, f"{method} {path}").json())
+
+    async def _text(
+        self, method: str, address: str, path: str, body: Mapping[str, Json], timeout_s: float
+    ) -> str:
+        answer = await self._ask(method, address, path, body, timeout_s)
+        return self._checked(answer, address, f"{method} {path}").text.strip()
+
+    async def _ask(
+        self,
+        method: str,
+        address: str,
+        path: str,
+        body: Mapping[str, Json] | None = None,
+        timeout_s: float | None = None,
+    ) -> httpx.Response:
+        url = f"https://{address}:{self._port}{path}"
+        content: dict[str, Any] = {} if body is None else {"json": dict(body)}
+        try:
+            return await self._http.request(
+                method, url, timeout=timeout_s or self._timeout_s, **content
+            )
+        except (httpx.ReadTimeout, httpx.WriteTimeout):
+            raise TimedOut(
+                f"patroni at {address}:{self._port} did not answer {method} {path} within "
+                f"{timeout_s or self._timeout_s:g} s",
+                subject=f"patroni {address}",
+            ) from None
+        except httpx.TransportError as error:
+            raise Transient(
+                f"patroni at {address}:{self._port} is not reachable for {method} {path}: "
+                f"{error or type(error).__name__}",
+                subject=f"patroni {address}",
+            ) from error
+
+    def _checked(self, answer: httpx.Response, address: str, asked: str) -> httpx.Response:
+        if answer.is_success:
+            return answer
+        said = answer.text.strip()[:300]
+        message = (
+            f"patroni at {address}:{self._port} answered {asked} with {answer.status_code}: {said}"
+        )
+        kind = Conflict if answer.status_code in (409, 412, 503) else Error
+        raise kind(message, subject=f"patroni {address}")
