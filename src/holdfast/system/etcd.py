@@ -1,31 +1,28 @@
-"""The door to etcd, through the JSON gateway of its v3 API.
+"""The door to etcd, through the JSON gateway of its v3 API. Keys and values are text.
 
-Keys and values are text. The gateway knows no certificate users (etcd 3.4), so a user and a
-password give a token, and the client certificate is demanded besides. A member that does not
-answer is passed over for the next; the one that answered last is asked first.
+The gateway knows no certificate users (etcd 3.4), so a user and a password give a token, and
+the client certificate is demanded besides.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import json
-import time
+import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, NamedTuple, TypeAlias, cast
-
-import httpx
+from typing import Literal, NamedTuple, TypeAlias
 
 from holdfast.core.change import Json
-from holdfast.core.errors import Conflict, Error, Forbidden, TimedOut, Transient
-from holdfast.system.tls import Identity, client_context
+from holdfast.core.errors import Conflict, Forbidden, NotFound, Transient
+from holdfast.system.etcd_gateway import Credentials, Gateway
+from holdfast.system.tls import Identity
 
-_STALE_TOKEN = ("invalid auth token", "revision of auth store is old")
-_ALREADY = ("already exists", "already granted", "already enabled")
-_PASSING = ("no leader", "request timed out", "leader changed", "too many requests", "not ready")
-_UNAVAILABLE = 14
+__all__ = ["Credentials", "EtcdClient", "Event", "MemberHealth", "Value"]
+
+_PAUSES_S = (0.1, 0.3, 1.0, 2.0)
+_DENIALS = 3
 
 
 class Value(NamedTuple):
@@ -39,14 +36,14 @@ class Value(NamedTuple):
 class Event:
     """A change of one key.
 
-    `reset` says that changes were missed because the history was compacted: forget everything
-    known of the prefix; a `put` for every key that is there follows.
+    `reset` says: forget what is known of the prefix; a `put` for every key that is there
+    follows. Every watch begins with one.
     """
 
     kind: Literal["put", "delete", "reset"]
-    key: str
-    value: str
-    mod_revision: int
+    key: str = ""
+    value: str = ""
+    mod_revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +56,263 @@ class MemberHealth:
     detail: str = ""
 
 
-Access: TypeAlias = Literal["read", "write", "readwrite"]
+Access: TypeAlias = Literal["READ", "WRITE", "READWRITE"]
 
 
 class EtcdClient:
-    """A client of one etcd cluster. Every call ends within about `deadline_s`."""
+    """A client of one etcd cluster.
+
+    `timeout_s` bounds one member's answer; a call asks every member once, so it ends within the
+    members' number of timeouts. Errors: `Transient` (`etcd has no quorum: 1 of 3 members
+    answer`), `Forbidden`, `NotFound`, `Conflict`, `TimedOut` where the outcome is unknown.
+    """
+
+    def __init__(
+        self,
+        endpoints: Sequence[str],
+        identity: Identity,
+        *,
+        credentials: Credentials | None = None,
+        timeout_s: float = 2.0,
+    ) -> None:
+        self._gateway = Gateway(endpoints, identity, credentials, timeout_s)
+
+    async def __aenter__(self) -> EtcdClient:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._gateway.close()
+
+    async def get(self, key: str) -> Value | None:
+        """The key's value, None when there is no such key."""
+        answer = await self._gateway.call("/v3/kv/range", {"key": _coded(key)})
+        found = answer.get("kvs") or []
+        return _value(found[0]) if found else None
+
+    async def get_prefix(self, prefix: str) -> dict[str, Value]:
+        """All keys that begin with `prefix`."""
+        return (await self.snapshot(prefix))[0]
+
+    async def snapshot(self, prefix: str) -> tuple[dict[str, Value], int]:
+        """All keys that begin with `prefix`, and the revision at which they were read."""
+        answer = await self._gateway.call("/v3/kv/range", _range(prefix))
+        values = {_text(kv["key"]): _value(kv) for kv in answer.get("kvs") or []}
+        return values, int(answer["header"]["revision"])
+
+    async def put(self, key: str, value: str, *, lease: int | None = None) -> int:
+        """Set the key; gives the revision."""
+        answer = await self._gateway.call("/v3/kv/put", _put(key, value, lease))
+        return int(answer["header"]["revision"])
+
+    async def delete(self, key: str) -> bool:
+        """Remove the key; False when it was not there."""
+        answer = await self._gateway.call("/v3/kv/deleterange", {"key": _coded(key)})
+        return int(answer.get("deleted", 0)) > 0
+
+    async def delete_prefix(self, prefix: str) -> int:
+        """Remove all keys that begin with `prefix`; gives their number."""
+        answer = await self._gateway.call("/v3/kv/deleterange", _range(prefix))
+        return int(answer.get("deleted", 0))
+
+    async def compare_and_put(
+        self, key: str, value: str, *, mod_revision: int, lease: int | None = None
+    ) -> bool:
+        """Set the key if its last change is still `mod_revision` (0: if it does not exist)."""
+        return await self.transact(
+            [_unchanged(key, mod_revision)], [{"request_put": _put(key, value, lease)}]
+        )
+
+    async def compare_and_delete(self, key: str, *, mod_revision: int) -> bool:
+        """Remove the key if its last change is still `mod_revision`."""
+        return await self.transact(
+            [_unchanged(key, mod_revision)], [{"request_delete_range": {"key": _coded(key)}}]
+        )
+
+    async def transact(
+        self, compare: Sequence[Mapping[str, Json]], success: Sequence[Mapping[str, Json]]
+    ) -> bool:
+        """Do `success` if all of `compare` hold (the gateway's own JSON); True if they did."""
+        body: dict[str, Json] = {"compare": list(compare), "success": list(success)}
+        answer = await self._gateway.call("/v3/kv/txn", body, repeatable=False)
+        return bool(answer.get("succeeded", False))
+
+    async def grant_lease(self, ttl_s: int) -> int:
+        """A new lease that ends `ttl_s` after it was last kept."""
+        return int((await self._gateway.call("/v3/lease/grant", {"TTL": ttl_s}))["ID"])
+
+    async def keep_lease(self, lease: int) -> bool:
+        """Begin the lease's time anew; False when it has ended already."""
+        answer = await self._gateway.call("/v3/lease/keepalive", {"ID": lease})
+        return int(answer.get("result", {}).get("TTL", 0)) > 0
+
+    async def revoke_lease(self, lease: int) -> None:
+        """End the lease and remove its keys. An ended one is fine."""
+        with contextlib.suppress(NotFound):
+            await self._gateway.call("/v3/lease/revoke", {"ID": lease})
+
+    async def watch_prefix(self, prefix: str) -> AsyncIterator[Event]:
+        """All keys of the prefix, then every change, without end.
+
+        A lost member is replaced by another and the watch goes on at the revision where it was.
+        While no member answers it tries again with growing pauses. Raises `Forbidden` when the
+        user may not read the prefix.
+        """
+        revision = 0
+        failed = denied = 0
+        while True:
+            try:
+                if revision == 0:
+                    values, revision = await self.snapshot(prefix)
+                    yield Event("reset", mod_revision=revision)
+                    for key, value in values.items():
+                        yield Event("put", key, value.value, value.mod_revision)
+                async for result in self._changes(prefix, revision + 1):
+                    failed = denied = 0
+                    for event in _events(result):
+                        revision = max(revision, event.mod_revision)
+                        yield event
+            except _Compacted:
+                revision = 0
+            except Forbidden:
+                # An outdated token looks the same as a missing permission.
+                self._gateway.forget_token()
+                denied += 1
+                if denied >= _DENIALS:
+                    raise
+            except Transient:
+                await asyncio.sleep(_PAUSES_S[min(failed, len(_PAUSES_S) - 1)])
+                failed += 1
+
+    async def _changes(self, prefix: str, revision: int) -> AsyncIterator[dict[str, Json]]:
+        request = {"create_request": {**_range(prefix), "start_revision": revision}}
+        async with contextlib.aclosing(self._gateway.stream("/v3/watch", request)) as stream:
+            async for message in stream:
+                if "error" in message:
+                    self._gateway.forget_token()
+                    raise Transient(f"etcd ended the watch of {prefix}: {message['error']}")
+                result = message["result"]
+                if int(result.get("compact_revision", 0)) > 0:
+                    raise _Compacted
+                if result.get("canceled"):
+                    why = result.get("cancel_reason", "")
+                    raise Forbidden(f"etcd declined the watch of {prefix}: {why}")
+                yield result
+
+    async def members(self) -> list[MemberHealth]:
+        """The health of every endpoint, in the order of their addresses."""
+        endpoints = sorted(self._gateway.endpoints)
+        return list(await asyncio.gather(*(self._health(endpoint) for endpoint in endpoints)))
+
+    async def _health(self, endpoint: str) -> MemberHealth:
+        try:
+            health = await self._gateway.ask_member(endpoint, "GET", "/health")
+            status = await self._gateway.ask_member(endpoint, "POST", "/v3/maintenance/status")
+        except Transient as error:
+            return MemberHealth(endpoint, healthy=False, detail=error.message)
+        healthy = str(health.get("health", "")).lower() == "true"
+        member = status.get("header", {}).get("member_id", "")
+        return MemberHealth(
+            endpoint,
+            healthy,
+            is_leader=member != "" and member == status.get("leader"),
+            detail="" if healthy else "it answers, but has no quorum",
+        )
+
+    async def ensure_user(self, user: str, password: str, roles: Sequence[str] = ()) -> None:
+        """Make the user, or set the password of the one that is there; grant it the roles."""
+        body = {"name": user, "password": password}
+        try:
+            await self._gateway.call("/v3/auth/user/add", body)
+        except Conflict:
+            await self._gateway.call("/v3/auth/user/changepw", body)
+        for role in roles:
+            with contextlib.suppress(Conflict):
+                await self._gateway.call("/v3/auth/user/grant", {"user": user, "role": role})
+
+    async def ensure_role(
+        self, role: str, prefix: str = "", *, access: Access = "READWRITE"
+    ) -> None:
+        """Make the role; with a prefix, let it into those keys."""
+        with contextlib.suppress(Conflict):
+            await self._gateway.call("/v3/auth/role/add", {"name": role})
+        if prefix:
+            permission = {"permType": access, **_range(prefix)}
+            await self._gateway.call("/v3/auth/role/grant", {"name": role, "perm": permission})
+
+    async def users(self) -> list[str]:
+        """The names of all users."""
+        return list((await self._gateway.call("/v3/auth/user/list", {})).get("users") or [])
+
+    async def delete_user(self, user: str) -> None:
+        """Remove the user. Absent is fine."""
+        with contextlib.suppress(NotFound):
+            await self._gateway.call("/v3/auth/user/delete", {"name": user})
+
+    async def delete_role(self, role: str) -> None:
+        """Remove the role. Absent is fine."""
+        with contextlib.suppress(NotFound):
+            await self._gateway.call("/v3/auth/role/delete", {"role": role})
+
+    async def enable_auth(self) -> None:
+        """Demand a user from now on. Needs user and role `root`; enabled already is fine."""
+        with contextlib.suppress(Conflict):
+            await self._gateway.call("/v3/auth/enable", {})
+
+
+class _Compacted(Exception):
+    """The revision that a watch would go on from is history."""
+
+
+def _coded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _text(code: str) -> str:
+    return base64.b64decode(code).decode(errors="replace")
+
+
+def _range(prefix: str) -> dict[str, Json]:
+    """The keys from `prefix` to the first that no longer begins with it."""
+    start = prefix.encode()
+    end = start[:-1] + bytes([start[-1] + 1]) if start else b"\0"
+    return {
+        "key": base64.b64encode(start or b"\0").decode(),
+        "range_end": base64.b64encode(end).decode(),
+    }
+
+
+def _put(key: str, value: str, lease: int | None) -> dict[str, Json]:
+    return {"key": _coded(key), "value": _coded(value)} | ({"lease": lease} if lease else {})
+
+
+def _unchanged(key: str, mod_revision: int) -> dict[str, Json]:
+    return {
+        "key": _coded(key),
+        "target": "MOD",
+        "result": "EQUAL",
+        "mod_revision": mod_revision,
+    }
+
+
+def _value(kv: Mapping[str, Json]) -> Value:
+    return Value(_text(kv.get("value", "")), int(kv["mod_revision"]))
+
+
+def _events(result: Mapping[str, Json]) -> list[Event]:
+    found = []
+    for event in result.get("events") or []:
+        kv = event["kv"]
+        kind: Literal["put", "delete"] = "delete" if event.get("type") == "DELETE" else "put"
+        found.append(
+            Event(kind, _text(kv["key"]), _text(kv.get("value", "")), int(kv["mod_revision"]))
+        )
+    return found
