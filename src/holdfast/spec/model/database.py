@@ -77,7 +77,7 @@ class LogicalDatabase:
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """A query of the owner that proves a restored copy makes sense, and its expected first value."""
+    """A query of the owner that proves a restored copy, and the first value it must give."""
 
     sql: str
     expect: str
