@@ -1,0 +1,57 @@
+# The front door. `.ci/run` calls the same targets.
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo demo-down test test-unit test-integration lint format lock \
+        lock-check benchmark docs
+
+BIN := .venv/bin
+SOURCES := src tests $(wildcard benchmark fuzz scripts)
+# One pytest run, the quick parts first, so that one closing line counts everything.
+SUITES := $(wildcard tests/unit tests/contract tests/integration tests/scenario)
+PYTEST_ARGS ?=
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what Holdfast needs; leaves .venv/bin/holdfast
+	@scripts/setup.sh
+
+setup-dev:
+	@scripts/setup.sh --dev
+
+demo: setup ## From nothing to a proven three-node cluster, in front of your eyes
+	@$(BIN)/holdfast demo
+
+demo-down: setup ## Remove everything that the demo made
+	@$(BIN)/holdfast demo --down
+
+test: setup-dev ## Run every test: unit, contract, integration, scenario
+	@$(BIN)/pytest $(SUITES) $(PYTEST_ARGS)
+
+test-unit: setup-dev ## Run the unit and contract tests: no server, no network, under 30 s
+	@$(BIN)/pytest $(wildcard tests/unit tests/contract) $(PYTEST_ARGS)
+
+test-integration: setup-dev ## Run the tests that start real servers
+	@$(BIN)/pytest $(wildcard tests/integration tests/scenario) $(PYTEST_ARGS)
+
+lint: setup-dev ## Check style, types, layers and shell scripts
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/shellcheck scripts/*.sh .ci/run
+
+format: setup-dev ## Put the code into the house's format
+	@$(BIN)/ruff check --fix $(SOURCES)
+	@$(BIN)/ruff format $(SOURCES)
+
+lock: ## Write the lock files anew; LOCK_ARGS=--upgrade moves every pin
+	@scripts/lock.sh $(LOCK_ARGS)
+
+lock-check: setup-dev ## Check the lock files against pyproject.toml
+	@$(BIN)/pytest -q tests/unit/house/test_lock.py
+
+benchmark: setup-dev ## Measure this machine and write docs/reference/benchmarks.md
+	@$(BIN)/python -m benchmark
+
+docs: setup-dev ## Write the generated pages of docs/reference anew
+	@$(BIN)/python scripts/docs.py
