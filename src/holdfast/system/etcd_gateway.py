@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -20,6 +20,7 @@ from holdfast.system.tls import Identity, client_context
 _STALE_TOKEN = ("invalid auth token", "revision of auth store is old")
 _PASSING = ("no leader", "request timed out", "leader changed", "too many requests", "not ready")
 _WATCH_IDLE_S = 20.0
+_NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,9 @@ class Gateway:
         for endpoint in list(self._endpoints):
             try:
                 answer = await self._answered(endpoint, path, body)
-            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-                failures.append(f"{endpoint}: {error or type(error).__name__}")
-                continue
             except httpx.TransportError as error:
                 failures.append(f"{endpoint}: {str(error) or type(error).__name__}")
-                if repeatable:
+                if repeatable or isinstance(error, _NOTHING_SENT):
                     continue
                 raise await self._unanswered(path, failures, known=False) from error
             said = _said(answer)
@@ -92,7 +90,7 @@ class Gateway:
             failures.append(f"{endpoint}: {said}")
         raise await self._unanswered(path, failures, known=True)
 
-    async def stream(self, path: str, body: Mapping[str, Json]) -> AsyncIterator[dict[str, Json]]:
+    async def stream(self, path: str, body: Mapping[str, Json]) -> AsyncGenerator[dict[str, Json], None]:
         """The messages of one streaming call, until the member goes away or has been quiet.
 
         Raises `Transient` at the end in either case; the caller comes back for the rest.

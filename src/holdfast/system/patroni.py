@@ -153,7 +153,7 @@ class PatroniClient:
         except httpx.TransportError as error:
             raise Transient(
                 f"patroni at {address}:{self._port} is not reachable for {method} {path}: "
-                f"{error or type(error).__name__}",
+                f"{str(error) or type(error).__name__}",
                 subject=f"patroni {address}",
             ) from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
 from holdfast.core.errors import Forbidden, Transient
@@ -45,7 +45,7 @@ async def connect(
     try:
         async with asyncio.timeout(timeout_s):
             return await psycopg.AsyncConnection.connect(
-                dsn, autocommit=autocommit, **_typed(settings)
+                make_conninfo(dsn, **settings), autocommit=autocommit
             )
     except TimeoutError:
         raise Transient(f"{where} did not answer within {timeout_s:g} s", subject=where) from None
@@ -53,10 +53,6 @@ async def connect(
         raise Forbidden(f"{where} refused the connection: {_one_line(error)}") from error
     except psycopg.OperationalError as error:
         raise Transient(f"no connection to {where}: {_one_line(error)}", subject=where) from error
-
-
-def _typed(settings: dict[str, str | int]) -> dict[str, str]:
-    return {name: str(value) for name, value in settings.items()}
 
 
 def _where(dsn: str, parameters: dict[str, str | int]) -> str:
