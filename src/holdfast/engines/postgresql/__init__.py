@@ -1,0 +1,1 @@
+"""PostgreSQL, kept highly available by Patroni and backed up by pgBackRest."""
