@@ -151,24 +151,28 @@ name_packages() {
 
 # While packages are unpacked no service may start and no cluster `main` may be made: Holdfast
 # runs its own, and the machine's owner did not ask for another. What is here already stays.
+mark='Temporary, by the set-up of Holdfast.'
 policy=/usr/sbin/policy-rc.d
 cluster_folder=/etc/postgresql-common/createcluster.d
 cluster_drop_in=$cluster_folder/holdfast-setup.conf
 made_policy=
 made_drop_in=
 
+# A set-up that was killed may have left its own behind: they are removed with this one's.
+is_ours() {
+    grep -q "$mark" "$1" 2>/dev/null
+}
+
 hold_services() {
-    if [ ! -e $policy ]; then
+    if [ ! -e $policy ] || is_ours $policy; then
         made_policy=1
-        printf '#!/bin/sh\n# Temporary, by the set-up of Holdfast.\nexit 101\n' |
+        printf '#!/bin/sh\n# %s\nexit 101\n' "$mark" |
             as_root tee $policy >/dev/null
         as_root chmod 755 $policy
     fi
-    if [ ! -e $cluster_drop_in ]; then
-        made_drop_in=1
-        as_root mkdir -p $cluster_folder
-        printf 'create_main_cluster = false\n' | as_root tee $cluster_drop_in >/dev/null
-    fi
+    made_drop_in=1
+    as_root mkdir -p $cluster_folder
+    printf '# %s\ncreate_main_cluster = false\n' "$mark" | as_root tee $cluster_drop_in >/dev/null
 }
 
 release_services() {
@@ -199,7 +203,12 @@ apt() {
 
 install_packages() {
     missing_packages
-    [ -n "$missing" ] || return 0
+    if [ -z "$missing" ]; then
+        if is_ours $policy && may_install && [ -z "$dry_run" ]; then
+            as_root rm -f $policy $cluster_drop_in
+        fi
+        return 0
+    fi
     if ! may_install; then
         if command -v apt-get >/dev/null 2>&1; then
             fail "these Debian packages are missing and neither root nor passwordless sudo is there to install them: $missing"
