@@ -1,0 +1,124 @@
+"""What the pure parts of the engine know about one cluster: its document and where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from holdfast.core.layout import NodePaths, Site, node_name
+from holdfast.spec.model import DatabaseSpec, ResolvedDatabase, SizeClass, TierSpec
+
+POSTGRES = "postgres"
+"""The superuser. It has no password: peer on the node, a client certificate from outside."""
+REPLICATOR = "holdfast_replicator"
+REWIND = "holdfast_rewind"
+POOLER = "holdfast_pooler"
+MONITOR = "holdfast_monitor"
+CONTROL_NAME = "holdfast-control"
+"""Common name of the control plane's client certificate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node of a cluster; ordinals count from 1 and are part of the name."""
+
+    ordinal: int
+    name: str
+    address: str
+    paths: NodePaths
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Programs of the data plane: Python with the folder of its packages, and two tools.
+
+    `libraries` are those that PostgreSQL can preload here (`$libdir/*.so` without the suffix).
+    """
+
+    python: str
+    packages: str
+    pgbouncer: str
+    pgbackrest: str
+    libraries: frozenset[str] = frozenset({"pg_stat_statements"})
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A resolved document together with its placement.
+
+    `bindir` is the folder of the PostgreSQL programs of the document's version; `networks` are
+    the CIDR ranges that nodes and clients come from. On loopback the kernel picks 127.0.0.1 as
+    the source of every connection, so there it is the whole range.
+    """
+
+    resolved: ResolvedDatabase
+    site: Site
+    nodes: tuple[Node, ...]
+    bindir: str
+    runtime: Runtime
+    networks: tuple[str, ...] = ("127.0.0.0/8",)
+
+    @property
+    def name(self) -> str:
+        """The database's name: Patroni's scope and pgBackRest's stanza too."""
+        return self.resolved.name
+
+    @property
+    def spec(self) -> DatabaseSpec:
+        """The document."""
+        return self.resolved.spec
+
+    @property
+    def tier(self) -> TierSpec:
+        """The document's tier."""
+        return self.resolved.tier
+
+    @property
+    def size(self) -> SizeClass:
+        """The document's size class."""
+        return self.resolved.size
+
+    @property
+    def version(self) -> int:
+        """PostgreSQL's major version."""
+        return self.resolved.version
+
+
+def nodes(site: Site, database: str, addresses: Mapping[int, str]) -> tuple[Node, ...]:
+    """The nodes of a database, by ordinal, from their addresses."""
+    return tuple(
+        Node(ordinal, node_name(database, ordinal), address, site.node(database, ordinal))
+        for ordinal, address in sorted(addresses.items())
+    )
+
+
+def secret(reference: str) -> str:
+    """The placeholder for a secret in a rendered file."""
+    return "${secret:" + reference + "}"
+
+
+def etcd_password(database: str) -> str:
+    """Reference of the password of the cluster's etcd user."""
+    return f"{database}/etcd"
+
+
+def repository_key(database: str) -> str:
+    """Reference of the passphrase that encrypts the backup repository."""
+    return f"{database}/repository"
+
+
+def references(text: str) -> Sequence[str]:
+    """References of all secrets that a template names, in order of appearance."""
+    found = []
+    for part in text.split("${secret:")[1:]:
+        reference, closed, _ = part.partition("}")
+        if closed and reference not in found:
+            found.append(reference)
+    return found
+
+
+def filled(text: str, secrets: Mapping[str, str]) -> str:
+    """The template with each secret in its place. Raises KeyError for an unknown reference."""
+    for reference in references(text):
+        text = text.replace(secret(reference), secrets[reference])
+    return text

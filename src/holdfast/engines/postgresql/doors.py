@@ -1,0 +1,102 @@
+"""Everything the engine's I/O goes through, handed in by whoever composes the platform."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import psycopg
+
+from holdfast.core.layout import POSTGRESQL_PORT
+from holdfast.engines.postgresql.cluster import POSTGRES, Cluster, Node, filled, references
+from holdfast.system import postgresql
+from holdfast.system.clock import Clock
+from holdfast.system.etcd import EtcdClient
+from holdfast.system.host import Host
+from holdfast.system.patroni import PatroniClient
+from holdfast.system.tls import Identity
+
+Connection: TypeAlias = psycopg.AsyncConnection[Any]
+
+
+class Secrets(Protocol):
+    """Where passwords and keys are kept, by reference."""
+
+    async def get(self, reference: str) -> str | None:
+        """The secret, None when there is none yet."""
+        ...
+
+    async def ensure(self, reference: str) -> str:
+        """The secret; made now when there is none yet."""
+        ...
+
+
+class Issuer(Protocol):
+    """The internal CA."""
+
+    def issue(self, common_name: str, addresses: Sequence[str]) -> tuple[bytes, bytes]:
+        """A new certificate and its key, PEM."""
+        ...
+
+    def fault(self, certificate: bytes, common_name: str, addresses: Sequence[str]) -> str:
+        """Why the certificate has to be replaced (`expires 2026-12-01`); empty when it is fine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """The engine's doors. `identity` is the control plane's own client certificate.
+
+    `note` takes a line for the running operation's log.
+    """
+
+    host: Host
+    etcd: EtcdClient
+    patroni: PatroniClient
+    secrets: Secrets
+    issuer: Issuer
+    identity: Identity
+    clock: Clock
+    note: Callable[[str], Awaitable[None]]
+
+    def connect(
+        self, node: Node, database: str = POSTGRES, **settings: str
+    ) -> AbstractAsyncContextManager[Connection]:
+        """A superuser's connection to one node, by certificate over TLS."""
+        return _closing(self.identity, node, database, settings)
+
+    async def fill(self, template: str, *, make: bool) -> str | None:
+        """The template with its secrets; None when one is missing and `make` is False."""
+        secrets: dict[str, str] = {}
+        for reference in references(template):
+            value = await (self.secrets.ensure if make else self.secrets.get)(reference)
+            if value is None:
+                return None
+            secrets[reference] = value
+        return filled(template, secrets)
+
+
+@asynccontextmanager
+async def _closing(
+    identity: Identity, node: Node, database: str, settings: Mapping[str, str]
+) -> Any:
+    connection = await postgresql.connect(
+        host=node.address,
+        port=POSTGRESQL_PORT,
+        user=POSTGRES,
+        dbname=database,
+        sslmode="verify-full",
+        sslrootcert=identity.ca,
+        sslcert=identity.certificate,
+        sslkey=identity.key,
+        **settings,
+    )
+    async with connection:
+        yield connection
+
+
+def by_name(cluster: Cluster, name: str) -> Node | None:
+    """The node with this member name."""
+    return next((node for node in cluster.nodes if node.name == name), None)

@@ -1,0 +1,151 @@
+"""The planner: two states in, changes out. Pure.
+
+A change is planned where the desired and the observed attributes differ, with only the differing
+part in `before` and `after`. What was observed and is not wanted any more goes away last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from holdfast.core.change import Action, Change, Disruption, Json, Plan, Resource, State
+from holdfast.engines.postgresql.disruption import disruption, undo
+
+
+def plan(database: str, desired: State, observed: State) -> Plan:
+    """The changes that turn `observed` into `desired`, each behind those that it needs.
+
+    Planning again after all of them were performed gives an empty plan; after some of them, the
+    rest. Raises ValueError when resources wait for each other in a circle.
+    """
+    wanted = {
+        target: _change(desired.get(target), observed.get(target))
+        for target in [*desired, *(each for each in observed if each not in desired)]
+        if _differs(desired.get(target), observed.get(target))
+    }
+    linked = [
+        replace(change, needs=_needs(change, desired, wanted)) for change in wanted.values()
+    ]
+    return Plan(database, tuple(in_order(linked)))
+
+
+def simulate(observed: State, desired: State, changes: Iterable[Change]) -> dict[str, Resource]:
+    """What would be observed after `changes`, if each of them did what it says."""
+    after = dict(observed)
+    for change in changes:
+        if change.action is Action.DELETE:
+            after.pop(change.target, None)
+        else:
+            after[change.target] = desired[change.target]
+    return after
+
+
+def in_order(changes: Iterable[Change]) -> list[Change]:
+    """The changes with every need before what needs it, otherwise as they came."""
+    waiting = list(changes)
+    known = {change.id for change in waiting}
+    ordered: list[Change] = []
+    done: set[str] = set()
+    while waiting:
+        ready = [each for each in waiting if done.issuperset(known.intersection(each.needs))]
+        if not ready:
+            circle = ", ".join(each.target for each in waiting)
+            raise ValueError(f"these changes wait for each other: {circle}")
+        # One at a time keeps the order of the input wherever the needs allow it.
+        ordered.append(ready[0])
+        done.add(ready[0].id)
+        waiting.remove(ready[0])
+    return ordered
+
+
+def _differs(desired: Resource | None, observed: Resource | None) -> bool:
+    if desired is None or observed is None:
+        return True
+    return dict(desired.attributes) != dict(observed.attributes)
+
+
+def _change(desired: Resource | None, observed: Resource | None) -> Change:
+    resource = desired or observed
+    assert resource is not None
+    before: Mapping[str, Json] | None = None if observed is None else observed.attributes
+    after: Mapping[str, Json] | None = None if desired is None else desired.attributes
+    action = (
+        Action.CREATE if before is None else Action.DELETE if after is None else Action.UPDATE
+    )
+    if before is not None and after is not None:
+        before, after = difference(before, after)
+    return Change(
+        id=f"{action} {resource.id}",
+        kind=resource.kind,
+        action=action,
+        target=resource.id,
+        before=before,
+        after=after,
+        disruption=disruption(resource.kind, action, before, after),
+        reason=_reason(desired, action),
+        undo=undo(resource.kind, action),
+    )
+
+
+def _reason(desired: Resource | None, action: Action) -> str:
+    if desired is None:
+        return "not in the document any more"
+    if action is Action.CREATE:
+        return desired.reason
+    return f"differs from the document: {desired.reason}" if desired.reason else "differs"
+
+
+def difference(
+    before: Mapping[str, Json], after: Mapping[str, Json]
+) -> tuple[dict[str, Json], dict[str, Json]]:
+    """The parts of two mappings that differ, nested mappings likewise.
+
+    A key that stands on one side only is absent on the other.
+    """
+    left: dict[str, Json] = {}
+    right: dict[str, Json] = {}
+    for key in [*before, *(each for each in after if each not in before)]:
+        old, new = before.get(key), after.get(key)
+        if key in before and key in after and old == new:
+            continue
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            left[key], right[key] = difference(old, new)
+            continue
+        if key in before:
+            left[key] = old
+        if key in after:
+            right[key] = new
+    return left, right
+
+
+def _needs(change: Change, desired: State, changes: Mapping[str, Change]) -> tuple[str, ...]:
+    if change.action is Action.DELETE:
+        # Nothing goes before everything that replaces it has come.
+        return tuple(each.id for each in changes.values() if each.action is not Action.DELETE)
+    found = [changes[each].id for each in _ancestors(change.target, desired, changes)]
+    if change.disruption.rank >= Disruption.RESTART.rank:
+        # Never two restarts at a time: the one before has to be over, and found well.
+        for other in changes.values():
+            if other.target == change.target:
+                break
+            if other.disruption.rank >= Disruption.RESTART.rank and other.id not in found:
+                found.append(other.id)
+    return tuple(found)
+
+
+def _ancestors(target: str, desired: State, changes: Mapping[str, Change]) -> list[str]:
+    """The nearest changed resources that `target` comes after, through unchanged ones."""
+    found: list[str] = []
+    seen: set[str] = set()
+    waiting = list(desired[target].after)
+    while waiting:
+        each = waiting.pop(0)
+        if each in seen or each not in desired:
+            continue
+        seen.add(each)
+        if each in changes:
+            found.append(each)
+        else:
+            waiting.extend(desired[each].after)
+    return found

@@ -1,0 +1,81 @@
+"""pgBackRest's configuration files: one a node for archiving, one a cluster for backups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from holdfast.core.layout import POSTGRESQL_PORT
+from holdfast.engines.postgresql.cluster import POSTGRES, Cluster, Node, repository_key, secret
+
+
+def _ini(sections: Mapping[str, Mapping[str, str]]) -> str:
+    lines: list[str] = []
+    for name, options in sections.items():
+        lines += [f"[{name}]", *(f"{key}={value}" for key, value in options.items()), ""]
+    return "\n".join(lines)
+
+
+def _repository(cluster: Cluster) -> dict[str, str]:
+    return {
+        "repo1-path": str(cluster.site.repository(cluster.name)),
+        "repo1-cipher-type": "aes-256-cbc",
+        "repo1-cipher-pass": secret(repository_key(cluster.name)),
+        "repo1-bundle": "y",
+        "repo1-retention-full": str(cluster.tier.backup.retention_full),
+        "repo1-retention-full-type": "count",
+        "compress-type": "lz4",
+        "log-level-console": "warn",
+        "log-level-file": "detail",
+        "log-level-stderr": "off",
+    }
+
+
+def _servers(nodes: Iterable[Node]) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for number, node in enumerate(nodes, start=1):
+        options |= {
+            f"pg{number}-path": str(node.paths.data),
+            f"pg{number}-port": str(POSTGRESQL_PORT),
+            f"pg{number}-socket-path": str(node.paths.run),
+            f"pg{number}-user": POSTGRES,
+        }
+    return options
+
+
+def node_backup_file(cluster: Cluster, node: Node) -> str:
+    """What `archive_command` and `restore_command` read on one node.
+
+    Archiving is asynchronous: one process hands over several segments at a time, so that a
+    burst of writes or a switchover does not wait for one start of pgBackRest a segment. There is
+    no `archive-push-queue-max`: it would drop WAL and report success.
+    """
+    return _ini(
+        {
+            "global": {
+                **_repository(cluster),
+                "archive-async": "y",
+                "spool-path": str(node.paths.spool),
+                "log-path": str(node.paths.log),
+                "lock-path": str(node.paths.run),
+                "process-max": "2",
+            },
+            cluster.name: _servers([node]),
+        }
+    )
+
+
+def cluster_backup_file(cluster: Cluster) -> str:
+    """What backups, `check` and expiry read: every node is named, pgBackRest finds the primary."""
+    folder = cluster.site.cluster(cluster.name)
+    return _ini(
+        {
+            "global": {
+                **_repository(cluster),
+                "start-fast": "y",
+                "process-max": "2",
+                "log-path": str(folder / "log"),
+                "lock-path": str(folder / "run"),
+            },
+            cluster.name: _servers(cluster.nodes),
+        }
+    )

@@ -1,0 +1,56 @@
+"""The files of a node's agent and of its poolers. Pure.
+
+The agent is a program of its own and reads JSON; that its reader and this writer agree is held
+by a test.
+"""
+
+from __future__ import annotations
+
+import json
+
+from holdfast.core.layout import POOL_RO_PORT, POOL_RW_PORT, etcd_user
+from holdfast.engines.postgresql.cluster import POOLER, Cluster, Node, etcd_password, secret
+
+SIDES = {"rw": POOL_RW_PORT, "ro": POOL_RO_PORT}
+
+
+def databases_file(node: Node, side: str) -> str:
+    """The include file with a pooler's `[databases]`; the agent owns it."""
+    return str(node.paths.run / f"pgbouncer-{side}.databases.ini")
+
+
+def agent_file(cluster: Cluster, node: Node) -> dict[str, str]:
+    """The agent's configuration and its etcd password, by path."""
+    pki, ca = node.paths.pki, str(cluster.site.ca_certificate)
+    password = str(node.paths.conf / "etcd.password")
+    document = {
+        "cluster": cluster.name,
+        "node": node.name,
+        "address": node.address,
+        "socket_folder": str(node.paths.run),
+        "databases": [each.name for each in cluster.spec.databases],
+        **{
+            side: {"port": port, "databases_file": databases_file(node, side)}
+            for side, port in SIDES.items()
+        },
+        "identity": {
+            "ca": ca,
+            "certificate": str(pki / f"{POOLER}.crt"),
+            "key": str(pki / f"{POOLER}.key"),
+        },
+        "etcd": {
+            "endpoints": list(cluster.site.etcd_endpoints),
+            "user": etcd_user(cluster.name),
+            "password_file": password,
+            "identity": {
+                "ca": ca,
+                "certificate": str(pki / "node.crt"),
+                "key": str(pki / "node.key"),
+            },
+        },
+        "check_user": POOLER,
+    }
+    return {
+        str(node.paths.conf / "node.json"): json.dumps(document, indent=2, sort_keys=True) + "\n",
+        password: secret(etcd_password(cluster.name)),
+    }

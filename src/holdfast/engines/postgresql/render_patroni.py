@@ -1,0 +1,217 @@
+"""Patroni's two configurations: the dynamic one in etcd, and each node's own file.
+
+Everything that is the same on all nodes is dynamic, so that Patroni itself brings a change to
+every node and tells which ones wait for a restart. The node's file holds what differs:
+addresses, folders and certificates.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ruamel.yaml import YAML
+
+from holdfast.core.change import Json
+from holdfast.core.layout import PATRONI_PORT, POSTGRESQL_PORT, etcd_user
+from holdfast.engines.postgresql.cluster import (
+    CONTROL_NAME,
+    MONITOR,
+    POOLER,
+    POSTGRES,
+    REPLICATOR,
+    REWIND,
+    Cluster,
+    Node,
+    etcd_password,
+    secret,
+)
+from holdfast.engines.postgresql.parameters import Parameter, Surroundings, baseline
+
+IDENT_NODE = "holdfast-node"
+IDENT_CONTROL = "holdfast-control"
+
+
+def hba_rules(cluster: Cluster) -> list[str]:
+    """pg_hba.conf, in order: the platform's own roles by certificate, everybody else by SCRAM.
+
+    There is no line without TLS and no line for the platform's roles by password: a stolen
+    password of theirs, if there were one, would open nothing.
+    """
+    certified = [
+        ("replication", REPLICATOR, "cert"),
+        ("postgres", REWIND, "cert"),
+        ("all", POOLER, "cert"),
+        ("all", MONITOR, "cert"),
+        ("all", POSTGRES, f"cert map={IDENT_CONTROL}"),
+    ]
+    closed = ",".join(sorted({role for _, role, _ in certified}))
+    return [
+        f"local all {POSTGRES} peer map={IDENT_NODE}",
+        f"local all {POOLER} peer map={IDENT_NODE}",
+        f"local all {closed} reject",
+        "local all all scram-sha-256",
+        *(
+            f"hostssl {database} {role} {network} {method}"
+            for database, role, method in certified
+            for network in cluster.networks
+        ),
+        f"hostssl all {closed} all reject",
+        *(f"hostssl all all {network} scram-sha-256" for network in cluster.networks),
+    ]
+
+
+def ident_rules(cluster: Cluster) -> list[str]:
+    """pg_ident.conf: who may be which of the platform's roles without a password."""
+    return [
+        f"{IDENT_NODE} {cluster.site.os_user} {POSTGRES}",
+        f"{IDENT_NODE} {cluster.site.os_user} {POOLER}",
+        f"{IDENT_CONTROL} {CONTROL_NAME} {POSTGRES}",
+    ]
+
+
+def cluster_parameters(cluster: Cluster) -> tuple[Parameter, ...]:
+    """The parameter baseline of the cluster, each value with its reason and source."""
+    return baseline(
+        cluster.version,
+        replace(cluster.size, max_connections=cluster.resolved.max_connections),
+        cluster.tier,
+        cluster.spec.parameters,
+        Surroundings(
+            extensions=frozenset(cluster.spec.extensions), libraries=cluster.runtime.libraries
+        ),
+    )
+
+
+def dynamic_configuration(cluster: Cluster) -> dict[str, Json]:
+    """What stands in etcd under `config`: timings, synchronous mode, parameters, HBA."""
+    timing, synchronous = cluster.tier.timing, cluster.tier.synchronous
+    parameters = cluster_parameters(cluster)
+    return {
+        "ttl": timing.ttl_s,
+        "loop_wait": timing.loop_wait_s,
+        "retry_timeout": timing.retry_timeout_s,
+        "primary_start_timeout": timing.primary_start_timeout_s,
+        "primary_stop_timeout": timing.primary_stop_timeout_s,
+        "maximum_lag_on_failover": timing.maximum_lag_bytes,
+        "check_timeline": True,
+        "failsafe_mode": True,
+        "member_slots_ttl": "30min",
+        "synchronous_mode": {"off": False, "on": True, "quorum": "quorum"}[synchronous],
+        "synchronous_mode_strict": cluster.tier.strict,
+        "postgresql": {
+            "use_pg_rewind": True,
+            "remove_data_directory_on_rewind_failure": True,
+            "use_slots": True,
+            "parameters": {parameter.name: parameter.value for parameter in parameters},
+            "pg_hba": hba_rules(cluster),
+            "pg_ident": ident_rules(cluster),
+        },
+    }
+
+
+def _client_certificate(node: Node, cluster: Cluster, role: str) -> dict[str, Json]:
+    return {
+        "username": role,
+        "sslmode": "verify-full",
+        "sslrootcert": str(cluster.site.ca_certificate),
+        "sslcert": str(node.paths.pki / f"{role}.crt"),
+        "sslkey": str(node.paths.pki / f"{role}.key"),
+    }
+
+
+def _pgbackrest(cluster: Cluster, node: Node) -> str:
+    configuration = node.paths.conf / "pgbackrest.conf"
+    return f"{cluster.runtime.pgbackrest} --config={configuration} --stanza={cluster.name}"
+
+
+def node_parameters(cluster: Cluster, node: Node) -> dict[str, Json]:
+    """PostgreSQL parameters that hold a path of the node."""
+    archive = _pgbackrest(cluster, node)
+    return {
+        "unix_socket_directories": str(node.paths.run),
+        "ssl_ca_file": str(cluster.site.ca_certificate),
+        "ssl_cert_file": str(node.paths.pki / "server.crt"),
+        "ssl_key_file": str(node.paths.pki / "server.key"),
+        "log_directory": str(node.paths.log),
+        "archive_command": f"{archive} archive-push %p",
+    }
+
+
+def _postgresql(cluster: Cluster, node: Node) -> dict[str, Json]:
+    archive = _pgbackrest(cluster, node)
+    return {
+        "listen": f"{node.address}:{POSTGRESQL_PORT}",
+        "connect_address": f"{node.address}:{POSTGRESQL_PORT}",
+        "data_dir": str(node.paths.data),
+        "bin_dir": cluster.bindir,
+        "pgpass": str(node.paths.run / "pgpass"),
+        "use_unix_socket": True,
+        "authentication": {
+            "superuser": {"username": POSTGRES, **_rewind_connection(cluster)},
+            "replication": _client_certificate(node, cluster, REPLICATOR),
+            "rewind": _client_certificate(node, cluster, REWIND),
+        },
+        "parameters": node_parameters(cluster, node),
+        "recovery_conf": {"restore_command": f'{archive} archive-get %f "%p"'},
+        "create_replica_methods": ["basebackup"],
+        "basebackup": [{"checkpoint": "fast"}],
+    }
+
+
+def _rewind_connection(cluster: Cluster) -> dict[str, Json]:
+    # Patroni asks a remote member as the superuser only where there is no rewind role; these
+    # keep even such a connection from going out in the clear.
+    return {"sslmode": "verify-full", "sslrootcert": str(cluster.site.ca_certificate)}
+
+
+def node_configuration(cluster: Cluster, node: Node) -> dict[str, Json]:
+    """One node's file, with the etcd password as a placeholder."""
+    pki, ca = node.paths.pki, str(cluster.site.ca_certificate)
+    own = {"certfile": str(pki / "node.crt"), "keyfile": str(pki / "node.key")}
+    return {
+        "scope": cluster.name,
+        "namespace": "/holdfast/",
+        "name": node.name,
+        "log": {
+            "level": "INFO",
+            "dir": str(node.paths.log),
+            "file_size": 10_000_000,
+            "file_num": 4,
+            "mode": "0640",
+        },
+        "restapi": {
+            "listen": f"{node.address}:{PATRONI_PORT}",
+            "connect_address": f"{node.address}:{PATRONI_PORT}",
+            "cafile": ca,
+            "verify_client": "required",
+            **own,
+        },
+        "ctl": {"cacert": ca, **own},
+        "etcd3": {
+            "hosts": [endpoint.split("//")[1] for endpoint in cluster.site.etcd_endpoints],
+            "protocol": "https",
+            "cacert": ca,
+            "cert": own["certfile"],
+            "key": own["keyfile"],
+            "username": etcd_user(cluster.name),
+            "password": secret(etcd_password(cluster.name)),
+        },
+        # No `dcs` here: the dynamic configuration is put into etcd before the first start, so
+        # that a later change of it does not touch this file.
+        "bootstrap": {"initdb": ["data-checksums", {"encoding": "UTF8"}, {"locale": "C.UTF-8"}]},
+        "postgresql": _postgresql(cluster, node),
+        "watchdog": {"mode": "automatic"},
+        "tags": {},
+    }
+
+
+def as_yaml(document: Mapping[str, Json]) -> str:
+    """Block-style YAML."""
+    writer = YAML(typ="safe", pure=True)
+    writer.default_flow_style = False
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[attr-defined]
+    text = io.StringIO()
+    writer.dump(dict(document), text)
+    return text.getvalue()
