@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
@@ -59,7 +59,7 @@ class Doors:
     issuer: Issuer
     identity: Identity
     clock: Clock
-    note: Callable[[str], Awaitable[None]]
+    note: Callable[[str], None]
 
     def connect(
         self, node: Node, database: str = POSTGRES, **settings: str
@@ -81,7 +81,7 @@ class Doors:
 @asynccontextmanager
 async def _closing(
     identity: Identity, node: Node, database: str, settings: Mapping[str, str]
-) -> Any:
+) -> AsyncIterator[Connection]:
     connection = await postgresql.connect(
         host=node.address,
         port=POSTGRESQL_PORT,

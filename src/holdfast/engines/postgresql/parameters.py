@@ -28,6 +28,7 @@ from holdfast.spec.owned_parameters import PLATFORM_OWNED
 
 __all__ = [
     "PLATFORM_OWNED",
+    "SETTINGS_SQL",
     "Context",
     "Parameter",
     "Surroundings",
@@ -38,6 +39,14 @@ __all__ = [
 ]
 
 _DOCUMENT = "the database's document"
+
+SETTINGS_SQL = """
+select name, reset_val, unit, vartype, context, pending_restart, source, sourcefile
+from pg_catalog.pg_settings
+"""
+"""What a server runs with, to be compared by `same_value`. `reset_val`, because `setting` depends
+on the session: keepalives read as 0 on a Unix socket. What a client sends in `options` shows even
+there, so observe through a connection without them."""
 
 
 def baseline(

@@ -23,6 +23,7 @@ _TIME_US: Mapping[str, int] = {
 _NUMBER = re.compile(
     r"\s*([+-]?(?:0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?))\s*([A-Za-z]*)\s*"
 )
+_OCTAL = re.compile(r"[+-]?0[0-7]+")
 _BASE = re.compile(r"(\d*)([A-Za-z]+)")
 _LISTS = frozenset(
     {
@@ -90,7 +91,7 @@ def _number(value: str, unit: str | None, *, whole: bool) -> str | None:
     if match is None:
         return None
     digits, suffix = match.groups()
-    number = float(int(digits, 16)) if "x" in digits.lower() else float(digits)
+    number = _read(digits)
     if suffix:
         factor = _factor(suffix, unit)
         if factor is None:
@@ -99,6 +100,13 @@ def _number(value: str, unit: str | None, *, whole: bool) -> str | None:
     if math.isinf(number):
         return None
     return str(round(number)) if whole else f"{number:.12g}"
+
+
+def _read(digits: str) -> float:
+    if "x" in digits.lower():
+        return float(int(digits, 16))
+    # As in C a leading zero means octal: `log_file_mode = 0600` is 384.
+    return float(int(digits, 8)) if _OCTAL.fullmatch(digits) else float(digits)
 
 
 def _factor(suffix: str, unit: str | None) -> float | None:

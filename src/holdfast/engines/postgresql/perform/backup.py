@@ -76,9 +76,9 @@ async def first_backup(change: Change, cluster: Cluster, doors: Doors) -> None:
     await take(cluster, doors, "full")
 
 
-async def take(cluster: Cluster, doors: Doors, type: str) -> dict[str, object]:
-    """Take a backup of type `full`, `diff` or `incr`; gives pgBackRest's own facts of it."""
-    await pgbackrest(cluster, doors, f"--type={type}", "backup")
+async def take(cluster: Cluster, doors: Doors, kind: str) -> dict[str, object]:
+    """Take a backup of kind `full`, `diff` or `incr`; gives pgBackRest's own facts of it."""
+    await pgbackrest(cluster, doors, f"--type={kind}", "backup")
     backups = await listed(cluster, doors)
     if not backups:
         raise Bug(f"pgbackrest made a backup of {cluster.name} and does not list it")

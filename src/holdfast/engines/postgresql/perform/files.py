@@ -74,7 +74,7 @@ async def _reload_patroni(node: Node, doors: Doors) -> None:
         await doors.patroni.reload(node.address)
     except Error as error:
         # One that does not answer reads its file when it starts; a hung one is found by `member`.
-        await doors.note(f"{node.name}: patroni was not told of its new file: {error.message}")
+        doors.note(f"{node.name}: patroni was not told of its new file: {error.message}")
 
 
 async def certificates(change: Change, cluster: Cluster, doors: Doors) -> None:

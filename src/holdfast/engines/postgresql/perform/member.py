@@ -52,7 +52,7 @@ async def _come_into_service(cluster: Cluster, node: Node, doors: Doors) -> None
         stuck = doors.clock.monotonic() - begun > STUCK_S
         if stuck and not copied_anew and await _may_be_copied(cluster, node, member, doors):
             copied_anew = True
-            await doors.note(
+            doors.note(
                 f"{node.name} is {member.state!r} for {STUCK_S:g} s: its data are thrown away "
                 "and copied anew from the leader"
             )
@@ -83,7 +83,7 @@ async def _copy_anew(node: Node, doors: Doors) -> None:
     try:
         await doors.patroni.reinitialize(node.address)
     except Error as error:
-        await doors.note(f"{node.name}: {error.message}")
+        doors.note(f"{node.name}: {error.message}")
 
 
 async def _end_orphan(node: Node, doors: Doors) -> None:
@@ -96,7 +96,7 @@ async def _end_orphan(node: Node, doors: Doors) -> None:
     lines = lock.decode(errors="replace").split("\n")
     if len(lines) < 2 or not lines[0].isdigit() or lines[1] != str(node.paths.data):
         return
-    await doors.note(f"{node.name}: its data folder is gone, process {lines[0]} is ended")
+    doors.note(f"{node.name}: its data folder is gone, process {lines[0]} is ended")
     await doors.host.run(["kill", "-QUIT", lines[0]], check=False)
 
 
@@ -111,7 +111,7 @@ async def _rewrite_rules(cluster: Cluster, node: Node, doors: Doors) -> bool:
             continue
         text = _HEADER + "".join(f"{rule}\n" for rule in wanted)
         await doors.host.write(path, text.encode(), mode=0o600, owner=cluster.site.os_user)
-        await doors.note(f"{node.name}: {name} is as the document says again")
+        doors.note(f"{node.name}: {name} is as the document says again")
         changed = True
     return changed
 
@@ -126,5 +126,5 @@ async def _reset_settings(node: Node, doors: Doors) -> bool:
                 sql.SQL(".").join(sql.Identifier(part) for part in name.split("."))
             )
             await connection.execute(reset)
-            await doors.note(f"{node.name}: {name} was set by ALTER SYSTEM and is reset")
+            doors.note(f"{node.name}: {name} was set by ALTER SYSTEM and is reset")
     return True

@@ -80,4 +80,4 @@ async def destroy_node(cluster: Cluster, ordinal: int, doors: Doors) -> None:
     for key in (f"members/{name}", f"pooler/nodes/{name}"):
         await doors.etcd.delete(etcd_prefix(cluster.name) + key)
     await doors.host.remove(str(cluster.site.node(cluster.name, ordinal).root))
-    await doors.note(f"{name} is gone: its programs, its folder, its keys")
+    doors.note(f"{name} is gone: its programs, its folder, its keys")

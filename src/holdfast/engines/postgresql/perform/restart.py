@@ -63,7 +63,7 @@ async def _restart(node: Node, doors: Doors) -> None:
     if not (await observe_member(node, doors)).waits_for_restart:
         # A former leader may have restarted on its way to being a replica.
         return
-    await doors.note(f"{node.name} restarts")
+    doors.note(f"{node.name} restarts")
     await doors.patroni.restart(node.address)
 
     async def outstanding() -> str:

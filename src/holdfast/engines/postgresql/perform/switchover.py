@@ -62,7 +62,7 @@ async def switch_over(
             hint="wait for the failover to end, then try again",
         )
     new = await _candidate(cluster, old, candidate, doors)
-    await doors.note(f"{old.name} hands over to {new.name}: {reason}")
+    doors.note(f"{old.name} hands over to {new.name}: {reason}")
     await asyncio.gather(*(_checkpoint(node, doors) for node in (old, new)))
     begun = doors.clock.monotonic()
     async with held(cluster, old, doors, operation=reason):
