@@ -26,7 +26,7 @@ def tier_texts() -> dict[str, str]:
 def tiers() -> Mapping[str, TierSpec]:
     """The built-in tiers by name."""
     yaml = YAML(typ="safe", pure=True)
-    found = (TierSpec.from_json(_texts(yaml.load(text))) for text in tier_texts().values())
+    found = (TierSpec.from_json(yaml.load(text)) for text in tier_texts().values())
     return MappingProxyType({tier.name: tier for tier in found})
 
 
@@ -38,8 +38,3 @@ def sizes() -> Mapping[str, SizeClass]:
     return MappingProxyType(
         {name: SizeClass.from_json({"name": name, **size}) for name, size in data.items()}
     )
-
-
-def _texts(data: dict[str, object]) -> dict[str, object]:
-    """`rpo: 0` is a number to YAML and a duration to us."""
-    return data | {name: str(data[name]) for name in ("rpo", "rto")}

@@ -36,6 +36,7 @@ from holdfast.spec.model.tier import (
 
 __all__ = [
     "API_VERSION",
+    "SUPPORTED_VERSIONS",
     "BackupPolicy",
     "Canary",
     "Classification",
@@ -47,7 +48,6 @@ __all__ = [
     "NodeRange",
     "Proofs",
     "ResolvedDatabase",
-    "SUPPORTED_VERSIONS",
     "SizeClass",
     "Synchronous",
     "TierSpec",

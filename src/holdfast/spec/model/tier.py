@@ -142,8 +142,8 @@ class TierSpec:
             name=data["name"],
             description=data.get("description", ""),
             availability=float(data["availability"]),
-            rpo_s=duration_s(data["rpo"]),
-            rto_s=duration_s(data["rto"]),
+            rpo_s=_seconds(data["rpo"]),
+            rto_s=_seconds(data["rto"]),
             nodes=NodeRange(**data["nodes"]),
             synchronous=Synchronous(data["synchronous"]),
             strict=data.get("strict", False),
@@ -154,9 +154,9 @@ class TierSpec:
                 restore_test_every_s=_seconds_or_none(proofs.get("restoreTest")),
                 failover_drill_every_s=_seconds_or_none(proofs.get("failoverDrill")),
             ),
-            credential_age_s=duration_s(data["credentialAge"]),
-            patch_window_s=duration_s(data["patchWindow"]),
-            access_review_every_s=duration_s(data["accessReview"]),
+            credential_age_s=_seconds(data["credentialAge"]),
+            patch_window_s=_seconds(data["patchWindow"]),
+            access_review_every_s=_seconds(data["accessReview"]),
             may_expire=data.get("mayExpire", False),
             overrides=tuple(data.get("overrides", ())),
         )
@@ -164,11 +164,11 @@ class TierSpec:
 
 def _timing(data: Mapping[str, Any]) -> Timing:
     return Timing(
-        ttl_s=int(duration_s(data["ttl"])),
-        loop_wait_s=int(duration_s(data["loopWait"])),
-        retry_timeout_s=int(duration_s(data["retryTimeout"])),
-        primary_start_timeout_s=int(duration_s(data["primaryStartTimeout"])),
-        primary_stop_timeout_s=int(duration_s(data["primaryStopTimeout"])),
+        ttl_s=int(_seconds(data["ttl"])),
+        loop_wait_s=int(_seconds(data["loopWait"])),
+        retry_timeout_s=int(_seconds(data["retryTimeout"])),
+        primary_start_timeout_s=int(_seconds(data["primaryStartTimeout"])),
+        primary_stop_timeout_s=int(_seconds(data["primaryStopTimeout"])),
         maximum_lag_bytes=size_bytes(data["maximumLag"]),
     )
 
@@ -192,7 +192,7 @@ def _backup(data: Mapping[str, Any]) -> BackupPolicy:
         incremental=Schedule(incremental) if incremental else None,
         retention_full=data["retention"]["full"],
         retention_days=data["retention"]["days"],
-        archive_timeout_s=int(duration_s(data["archiveTimeout"])),
+        archive_timeout_s=int(_seconds(data["archiveTimeout"])),
     )
 
 
@@ -208,8 +208,13 @@ def _backup_json(backup: BackupPolicy) -> dict[str, Json]:
     )
 
 
-def _seconds_or_none(text: str | None) -> float | None:
-    return None if text is None else duration_s(text)
+def _seconds(text: str | int) -> float:
+    """`rpo: 0` is a number to YAML and a duration to people."""
+    return duration_s(str(text))
+
+
+def _seconds_or_none(text: str | int | None) -> float | None:
+    return None if text is None else _seconds(text)
 
 
 def _duration_or_none(seconds: float | None) -> str | None:

@@ -1,0 +1,223 @@
+"""The fields of a `Tier` document: the one place where they are listed."""
+
+from __future__ import annotations
+
+from holdfast.core.change import Json
+from holdfast.spec.model import Synchronous
+from holdfast.spec.values import DURATION_PATTERN, SIZE_PATTERN
+
+
+def _duration(description: str, example: str, *, least: str = "0", most: str = "3650d") -> Json:
+    return {
+        # `0` is a number to YAML and a duration to people.
+        "type": ["string", "integer"],
+        "pattern": DURATION_PATTERN,
+        "format": f"holdfast-duration:{least}:{most}",
+        "minimum": 0,
+        "maximum": 0,
+        "description": description,
+        "examples": [example],
+    }
+
+
+def _schedule(description: str, example: str) -> Json:
+    return {
+        "type": "string",
+        "format": "holdfast-schedule",
+        "description": f"{description}: an interval such as 6h, or five cron fields in UTC.",
+        "examples": [example],
+    }
+
+
+def _count(description: str, least: int, most: int) -> Json:
+    return {"type": "integer", "minimum": least, "maximum": most, "description": description}
+
+
+FIELDS: dict[str, Json] = {
+    "type": "object",
+    "description": "The promises of a class of databases.",
+    "required": [
+        "name",
+        "availability",
+        "rpo",
+        "rto",
+        "nodes",
+        "synchronous",
+        "failover",
+        "backup",
+        "credentialAge",
+        "patchWindow",
+        "accessReview",
+    ],
+    "additionalProperties": False,
+    "properties": {
+        "name": {
+            "type": "string",
+            "pattern": r"^[a-z][a-z0-9-]{0,38}$",
+            "description": "Its name: 1 to 39 of a-z, 0-9 and -, starting with a letter. A site "
+            "replaces a built-in tier by one of the same name.",
+            "examples": ["tier-0"],
+        },
+        "description": {
+            "type": "string",
+            "maxLength": 1000,
+            "description": "The promise in a sentence.",
+        },
+        "availability": {
+            "type": "number",
+            "minimum": 90,
+            "maximum": 99.999,
+            "description": "Percent of the time in which a client can write.",
+            "examples": [99.95],
+        },
+        "rpo": _duration("How much work may be lost; 0 is none that was acknowledged.", "5m"),
+        "rto": _duration("How long a client may be unable to write after a fault.", "45s"),
+        "nodes": {
+            "type": "object",
+            "required": ["default", "min", "max"],
+            "additionalProperties": False,
+            "description": "How many servers a cluster has.",
+            "properties": {
+                "default": _count("Without a word in the database's document.", 1, 50),
+                "min": _count("The fewest that keep the promises.", 1, 50),
+                "max": _count("The most that a database may ask for.", 1, 50),
+            },
+        },
+        "synchronous": {
+            "enum": [str(each) for each in Synchronous],
+            "description": "Whom a commit waits for: nobody (off), a chosen standby (on), any of a "
+            "quorum (quorum).",
+        },
+        "strict": {
+            "type": "boolean",
+            "default": False,
+            "description": "Whether writes stop when no standby is there to wait for. RPO 0 needs "
+            "it.",
+        },
+        "checksums": {
+            "type": "boolean",
+            "default": True,
+            "description": "Whether pages carry checksums, so that damage is seen.",
+        },
+        "failover": {
+            "type": "object",
+            "required": [
+                "ttl",
+                "loopWait",
+                "retryTimeout",
+                "primaryStartTimeout",
+                "primaryStopTimeout",
+                "maximumLag",
+            ],
+            "additionalProperties": False,
+            "description": "Patroni's clocks; loopWait + 2 * retryTimeout is at most ttl.",
+            "properties": {
+                "ttl": _duration(
+                    "A leader that is silent for so long is replaced.",
+                    "30s",
+                    least="20s",
+                    most="1h",
+                ),
+                "loopWait": _duration(
+                    "How often every node looks around.", "5s", least="1s", most="10m"
+                ),
+                "retryTimeout": _duration(
+                    "How long a failing etcd or PostgreSQL is tried again.",
+                    "10s",
+                    least="3s",
+                    most="10m",
+                ),
+                "primaryStartTimeout": _duration(
+                    "How long a crashed primary may take to come back before a standby takes "
+                    "over; 0 does not wait.",
+                    "15s",
+                    most="1d",
+                ),
+                "primaryStopTimeout": _duration(
+                    "How long a primary may take to stop in synchronous mode.", "30s", most="1d"
+                ),
+                "maximumLag": {
+                    "type": "string",
+                    "pattern": SIZE_PATTERN,
+                    "format": "holdfast-size",
+                    "description": "A standby that is further behind is not promoted. No bound of "
+                    "the loss.",
+                    "examples": ["1MiB"],
+                },
+            },
+        },
+        "backup": {
+            "type": "object",
+            "required": ["full", "retention", "archiveTimeout"],
+            "additionalProperties": False,
+            "description": "When backups are taken, and how long they are kept.",
+            "properties": {
+                "full": _schedule("Full backups", "0 1 * * 0"),
+                "differential": _schedule(
+                    "Backups of what changed since the last full one", "0 1 * * 1-6"
+                ),
+                "incremental": _schedule(
+                    "Backups of what changed since the last one of any type", "6h"
+                ),
+                "retention": {
+                    "type": "object",
+                    "required": ["full", "days"],
+                    "additionalProperties": False,
+                    "description": "What is kept.",
+                    "properties": {
+                        "full": _count("Full backups, with all that depends on them.", 1, 1000),
+                        "days": _count(
+                            "How far back every point in time can be restored.", 1, 3650
+                        ),
+                    },
+                },
+                "archiveTimeout": _duration(
+                    "WAL is archived at least so often while there are writes; it bounds what "
+                    "is lost with all nodes.",
+                    "60s",
+                    least="1s",
+                    most="1h",
+                ),
+            },
+        },
+        "proofs": {
+            "type": "object",
+            "additionalProperties": False,
+            "description": "How often the promises are proved on the real thing.",
+            "properties": {
+                "restoreTest": _duration(
+                    "A backup is restored and checked at least so often.", "7d", least="1h"
+                ),
+                "failoverDrill": _duration(
+                    "A primary is killed at least so often.", "30d", least="1h"
+                ),
+            },
+        },
+        "credentialAge": _duration(
+            "Passwords are replaced before they are older.", "30d", least="1h"
+        ),
+        "patchWindow": _duration(
+            "A minor release of the engine is installed within so long.", "14d", least="1h"
+        ),
+        "accessReview": _duration(
+            "Who has access is reviewed at least so often.", "90d", least="1h"
+        ),
+        "mayExpire": {
+            "type": "boolean",
+            "default": False,
+            "description": "Whether even a production database may have an end date.",
+        },
+        "overrides": {
+            "type": "array",
+            "maxItems": 200,
+            "uniqueItems": True,
+            "items": {
+                "type": "string",
+                "pattern": r"^(connections|maintenanceWindow|parameters\.[a-z0-9_.*]+)$",
+            },
+            "description": "Fields in which a database may depart from the tier: `connections`, "
+            "`maintenanceWindow`, and parameters by name or pattern, such as "
+            "`parameters.autovacuum_*`.",
+        },
+    },
+}
