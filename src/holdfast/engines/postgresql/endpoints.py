@@ -79,4 +79,5 @@ def uri(
     if not pooled:
         options["target_session_attrs"] = "prefer-standby" if read_only else "read-write"
     query = urlencode(options, safe="/", quote_via=quote)
-    return f"postgresql://{quote(user, safe='')}:{quote(password, safe='')}@{hosts}/{database}?{query}"
+    login = f"{quote(user, safe='')}:{quote(password, safe='')}"
+    return f"postgresql://{login}@{hosts}/{database}?{query}"

@@ -103,7 +103,7 @@ def _replication(case: Case) -> Iterator[Setting]:
                 "lag is known to the second; one small message each",
             ),
             "wal_retrieve_retry_interval": (
-                "250ms",
+                "100ms",
                 (
                     "after a switchover commits wait for the standby to come back; the default of "
                     "5 s would be most of the gap"

@@ -26,6 +26,8 @@ from holdfast.engines.postgresql.render_backup import cluster_backup_file, node_
 from holdfast.engines.postgresql.render_node import agent_file, pooler_files
 from holdfast.engines.postgresql.render_patroni import (
     as_yaml,
+    before_stop_path,
+    before_stop_script,
     dynamic_configuration,
     hba_rules,
     ident_rules,
@@ -231,6 +233,7 @@ def node_templates(cluster: Cluster, node: Node) -> dict[str, Template]:
     conf = node.paths.conf
     return {
         str(conf / "patroni.yml"): Template(as_yaml(node_configuration(cluster, node))),
+        str(before_stop_path(node)): Template(before_stop_script(node), 0o700),
         str(conf / "pgbackrest.conf"): Template(node_backup_file(cluster, node)),
         **{path: Template(text) for path, text in pooler_files(cluster, node).items()},
         **{path: Template(text) for path, text in agent_file(cluster, node).items()},

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 from ruamel.yaml import YAML
 
@@ -139,6 +140,43 @@ def node_parameters(cluster: Cluster, node: Node) -> dict[str, Json]:
     }
 
 
+def before_stop_path(node: Node) -> PurePosixPath:
+    """The script that Patroni calls before it stops PostgreSQL."""
+    return node.paths.conf / "before_stop.sh"
+
+
+def planned_mark(node: Node) -> PurePosixPath:
+    """A file that says: the next stop is a planned switchover."""
+    return node.paths.run / "planned"
+
+
+def before_stop_script(node: Node) -> str:
+    """Begin the fast shutdown of a planned switchover ourselves, so that nobody sleeps through it.
+
+    Patroni looks for the end of its clients' connections, and then for that of the postmaster,
+    at intervals of a whole second each. A fast shutdown drains the WAL senders in any case, so
+    nothing is lost by being quick. The mark keeps it to planned switchovers: Patroni calls this
+    before every stop, also before those in an emergency.
+    """
+    mark, pid = planned_mark(node), node.paths.data / "postmaster.pid"
+    return f"""\
+#!/bin/sh
+[ -f '{mark}' ] || exit 0
+rm -f '{mark}'
+postmaster=$(head -n 1 '{pid}') || exit 0
+kill -INT "$postmaster" || exit 0
+rounds=0
+while [ $rounds -lt 80 ] && [ -e '{pid}' ]; do sleep 0.01; rounds=$((rounds + 1)); done
+[ -e '{pid}' ] && exit 0
+rounds=0
+while [ $rounds -lt 50 ] && kill -0 "$postmaster" 2>/dev/null; do
+    sleep 0.01
+    rounds=$((rounds + 1))
+done
+exit 0
+"""
+
+
 def _postgresql(cluster: Cluster, node: Node) -> dict[str, Json]:
     archive = _pgbackrest(cluster, node)
     return {
@@ -147,6 +185,7 @@ def _postgresql(cluster: Cluster, node: Node) -> dict[str, Json]:
         "data_dir": str(node.paths.data),
         "bin_dir": cluster.bindir,
         "pgpass": str(node.paths.run / "pgpass"),
+        "before_stop": str(before_stop_path(node)),
         "use_unix_socket": True,
         "authentication": {
             "superuser": {"username": POSTGRES, **_rewind_connection(cluster)},

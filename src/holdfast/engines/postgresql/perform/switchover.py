@@ -1,9 +1,13 @@
 """The planned change of leader: clients of the poolers wait, and no statement fails.
 
-    checkpoint both      so that the old leader's shutdown has little left to write
+    checkpoint all       so that the old leader's shutdown has little left to write
+    mark the stop        so that the node's own script makes it quick, see `render_patroni`
     hold the poolers     running transactions end, new ones queue at every node
-    switch over          Patroni stops the old leader, the candidate takes the key
+    switch over          Patroni stops the old leader, a synchronous member takes the key
     release              each node's agent sees the new leader take writes, and lets go
+
+No candidate is named unless somebody asks for one: with a candidate, Patroni has every other
+member sleep for two seconds, and in a strict cluster commits wait for one of them.
 
 The order to hold stands in etcd under a lease. If this process dies, the lease ends and the
 agents let the clients go by themselves.
@@ -23,6 +27,7 @@ from holdfast.engines.postgresql.cluster import Cluster, Node
 from holdfast.engines.postgresql.doors import Doors, by_name
 from holdfast.engines.postgresql.observe_node import in_service, observe_member
 from holdfast.engines.postgresql.perform.waiting import until
+from holdfast.engines.postgresql.render_patroni import planned_mark
 
 HOLD_S = 30
 """The lease of an order to hold: clients never wait longer than this for a control plane."""
@@ -61,24 +66,44 @@ async def switch_over(
             subject=f"database {cluster.name}",
             hint="wait for the failover to end, then try again",
         )
-    new = await _candidate(cluster, old, candidate, doors)
-    doors.note(f"{old.name} hands over to {new.name}: {reason}")
-    await asyncio.gather(*(_checkpoint(node, doors) for node in (old, new)))
+    able = await _able(cluster, old, candidate, doors)
+    doors.note(f"{old.name} hands over to {' or '.join(node.name for node in able)}: {reason}")
+    await asyncio.gather(*(_checkpoint(node, doors) for node in (old, *able)))
+    mark = str(planned_mark(old))
+    await doors.host.write(mark, b"", mode=0o600, owner=cluster.site.os_user)
     begun = doors.clock.monotonic()
-    async with held(cluster, old, doors, operation=reason):
-        await doors.patroni.switchover(old.address, leader=old.name, candidate=new.name)
-        await _leads(cluster, new, doors)
-    held_s = doors.clock.monotonic() - begun
+    try:
+        async with held(cluster, old, doors, operation=reason):
+            new = await _moved(cluster, old, candidate, doors)
+        held_s = doors.clock.monotonic() - begun
+    finally:
+        await doors.host.remove(mark)
     await _follows(cluster, old, doors)
     return SwitchedOver(old.name, new.name, held_s)
 
 
-async def _candidate(cluster: Cluster, old: Node, wanted: str | None, doors: Doors) -> Node:
-    """The wanted member, or the first one in service; a synchronous one where there are any."""
+async def _moved(cluster: Cluster, old: Node, candidate: str | None, doors: Doors) -> Node:
+    """Ask for the switchover and return the new leader as soon as it takes writes.
+
+    Patroni answers about half a second later than that; its answer counts when it is a refusal.
+    """
+    asked = asyncio.create_task(
+        doors.patroni.switchover(old.address, leader=old.name, candidate=candidate)
+    )
+    leads = asyncio.create_task(_new_leader(cluster, old, doors))
+    await asyncio.wait({asked, leads}, return_when=asyncio.FIRST_COMPLETED)
+    if asked.done() and asked.exception() is not None and not leads.done():
+        leads.cancel()
+    else:
+        await leads
+    await asked
+    return leads.result()
+
+
+async def _able(cluster: Cluster, old: Node, wanted: str | None, doors: Doors) -> list[Node]:
+    """The wanted member, or those in service; synchronous ones only, where there are any."""
     synchronous = await _synchronous(cluster, doors)
-    others = [node for node in cluster.nodes if node is not old]
-    if wanted is not None:
-        others = [node for node in others if node.name == wanted]
+    others = [node for node in cluster.nodes if node is not old and wanted in (None, node.name)]
     members = await asyncio.gather(*(observe_member(node, doors) for node in others))
     able = [
         node
@@ -92,7 +117,7 @@ async def _candidate(cluster: Cluster, old: Node, wanted: str | None, doors: Doo
             subject=f"database {cluster.name}",
             hint=f"look at holdfast describe {cluster.name}, and wait until a replica streams",
         )
-    return able[0]
+    return able
 
 
 async def _synchronous(cluster: Cluster, doors: Doors) -> set[str]:
@@ -168,18 +193,27 @@ async def _nodes_with_agents(cluster: Cluster, doors: Doors) -> set[str]:
     }
 
 
-async def _leads(cluster: Cluster, node: Node, doors: Doors) -> None:
+async def _new_leader(cluster: Cluster, old: Node, doors: Doors) -> Node:
+    found: Node | None = None
+
     async def outstanding() -> str:
-        if await leader_name(cluster, doors) != node.name:
-            return "the leader key has not moved"
+        nonlocal found
+        name = await leader_name(cluster, doors)
+        found = by_name(cluster, name) if name else None
+        if found is None or found is old:
+            return f"the leader key is with {name}" if name else "nobody leads"
         try:
-            async with doors.connect(node) as connection:
+            async with doors.connect(found) as connection:
                 row = await (await connection.execute("select pg_is_in_recovery()")).fetchone()
         except Error as error:
             return error.message
-        return "" if row and not row[0] else "still in recovery"
+        return "" if row and not row[0] else f"{name} is still in recovery"
 
-    await until(outstanding, doors, deadline_s=60.0, what=f"{node.name} as leader", every_s=0.02)
+    await until(
+        outstanding, doors, deadline_s=60.0, what=f"a new leader of {cluster.name}", every_s=0.02
+    )
+    assert found is not None
+    return found
 
 
 async def _follows(cluster: Cluster, node: Node, doors: Doors) -> None:
