@@ -5,6 +5,7 @@
 
 BIN := .venv/bin
 SOURCES := src tests $(wildcard benchmark fuzz scripts)
+SCRIPTS := $(shell find scripts src -name '*.sh')
 # One pytest run, the quick parts first, so that one closing line counts everything.
 SUITES := $(wildcard tests/unit tests/contract tests/integration tests/scenario)
 PYTEST_ARGS ?=
@@ -38,7 +39,7 @@ lint: setup-dev ## Check style, types, layers and shell scripts
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/shellcheck scripts/*.sh .ci/run
+	@$(BIN)/shellcheck .ci/run $(SCRIPTS)
 
 format: setup-dev ## Put the code into the house's format
 	@$(BIN)/ruff check --fix $(SOURCES)

@@ -57,9 +57,10 @@ IMPURE = [
 
 def banned(file: str, code: str) -> list[str]:
     """What ruff's banned-api says of this code if it stood in this file of src/holdfast."""
+    name = f"--stdin-filename={ROOT}/src/holdfast/{file}"
+    options = ["--no-cache", "--select=TID251", "--output-format=json", name]
     run = subprocess.run(
-        [sys.executable, "-m", "ruff", "check", "--no-cache", "--select=TID251"]
-        + ["--output-format=json", f"--stdin-filename={ROOT}/src/holdfast/{file}", "-"],
+        [sys.executable, "-m", "ruff", "check", *options, "-"],
         input=code,
         capture_output=True,
         text=True,
