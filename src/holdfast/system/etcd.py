@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, Self, TypeAlias
 
 from holdfast.core.change import Json
 from holdfast.core.errors import Conflict, Forbidden, NotFound, Transient
@@ -77,7 +77,7 @@ class EtcdClient:
     ) -> None:
         self._gateway = Gateway(endpoints, identity, credentials, timeout_s)
 
-    async def __aenter__(self) -> EtcdClient:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
@@ -180,7 +180,7 @@ class EtcdClient:
                     for event in _events(result):
                         revision = max(revision, event.mod_revision)
                         yield event
-            except _Compacted:
+            except _CompactedError:
                 revision = 0
             except Forbidden:
                 # An outdated token looks the same as a missing permission.
@@ -201,7 +201,7 @@ class EtcdClient:
                     raise Transient(f"etcd ended the watch of {prefix}: {message['error']}")
                 result = message["result"]
                 if int(result.get("compact_revision", 0)) > 0:
-                    raise _Compacted
+                    raise _CompactedError
                 if result.get("canceled"):
                     why = result.get("cancel_reason", "")
                     raise Forbidden(f"etcd declined the watch of {prefix}: {why}")
@@ -268,7 +268,7 @@ class EtcdClient:
             await self._gateway.call("/v3/auth/enable", {})
 
 
-class _Compacted(Exception):
+class _CompactedError(Exception):
     """The revision that a watch would go on from is history."""
 
 

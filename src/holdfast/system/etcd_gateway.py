@@ -90,7 +90,9 @@ class Gateway:
             failures.append(f"{endpoint}: {said}")
         raise await self._unanswered(path, failures, known=True)
 
-    async def stream(self, path: str, body: Mapping[str, Json]) -> AsyncGenerator[dict[str, Json], None]:
+    async def stream(
+        self, path: str, body: Mapping[str, Json]
+    ) -> AsyncGenerator[dict[str, Json], None]:
         """The messages of one streaming call, until the member goes away or has been quiet.
 
         Raises `Transient` at the end in either case; the caller comes back for the rest.
@@ -196,7 +198,7 @@ class Gateway:
 
 
 def _said(answer: httpx.Response) -> str:
-    """etcd's error text, empty when the answer is no error."""
+    """Etcd's error text, empty when the answer is no error."""
     if answer.is_success and b'"error"' not in answer.content[:200]:
         return ""
     try:

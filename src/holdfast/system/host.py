@@ -102,6 +102,10 @@ class Services(Protocol):
         """
         ...
 
+    async def matches(self, program: Program) -> bool:
+        """Whether the program is defined exactly so; says nothing of whether it runs."""
+        ...
+
     async def remove(self, name: str) -> None:
         """Stop the program and forget it. Absent is fine."""
         ...

@@ -130,7 +130,7 @@ def failed(done: Completed) -> Error:
     said = done.stderr.decode(errors="replace").strip()[-_STDERR_TAIL:]
     how = f"was ended by signal {-done.exit_code}" if done.exit_code < 0 else "failed"
     return Error(
-        f"{os.path.basename(done.argv[0])} {how} (exit code {done.exit_code}): "
+        f"{Path(done.argv[0]).name} {how} (exit code {done.exit_code}): "
         f"{said or 'it said nothing'} [{shlex.join(done.argv)[:300]}]",
         subject=f"command {done.argv[0]}",
     )
@@ -208,7 +208,7 @@ def write_file(
             os.fsync(file)
         finally:
             os.close(file)
-        os.replace(beside, target)
+        beside.replace(target)
         _flush_folder(target.parent)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -218,18 +218,17 @@ def write_file(
         raise
 
 
-def make_folder(
-    path: str | os.PathLike[str], mode: int = 0o750, owner: str | None = None
-) -> None:
+def make_folder(path: str | os.PathLike[str], mode: int = 0o750, owner: str | None = None) -> None:
     """Make the folder and its missing parents; set mode and owner of the last one."""
     try:
-        Path(path).mkdir(parents=True, exist_ok=True)
+        folder = Path(path)
+        folder.mkdir(parents=True, exist_ok=True)
         if owner is not None:
             who = account(owner)
-            found = os.stat(path)
+            found = folder.stat()
             if (found.st_uid, found.st_gid) != (who.uid, who.gid):
-                os.chown(path, who.uid, who.gid)
-        os.chmod(path, mode)
+                os.chown(folder, who.uid, who.gid)
+        folder.chmod(mode)
     except OSError as error:
         raise _explained(error, f"cannot make the folder {path}") from error
 

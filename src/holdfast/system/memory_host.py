@@ -1,4 +1,4 @@
-"""The twin of a machine in memory: a file tree, scripted commands, programs that only have a state."""
+"""A machine in memory: a file tree, scripted commands, programs that only have a state."""
 
 from __future__ import annotations
 
@@ -32,6 +32,10 @@ class MemoryServices:
         self.programs: dict[str, Program] = {}
         self._states: dict[str, ServiceStatus] = {}
         self._next_pid = 1000
+
+    async def matches(self, program: Program) -> bool:
+        """Whether the program is defined exactly so."""
+        return self.programs.get(program.name) == program
 
     async def ensure(self, program: Program) -> bool:
         """Put the definition in place."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import httpx
 
@@ -31,7 +31,7 @@ class PatroniClient:
             verify=client_context(identity), timeout=timeout_s, trust_env=False
         )
 
-    async def __aenter__(self) -> PatroniClient:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
