@@ -91,13 +91,16 @@ async def _moved(cluster: Cluster, old: Node, candidate: str | None, doors: Door
         doors.patroni.switchover(old.address, leader=old.name, candidate=candidate)
     )
     leads = asyncio.create_task(_new_leader(cluster, old, doors))
-    await asyncio.wait({asked, leads}, return_when=asyncio.FIRST_COMPLETED)
-    if asked.done() and asked.exception() is not None and not leads.done():
+    try:
+        await asyncio.wait({asked, leads}, return_when=asyncio.FIRST_COMPLETED)
+        if asked.done():
+            asked.result()
+        new = await leads
+        await asked
+    finally:
+        asked.cancel()
         leads.cancel()
-    else:
-        await leads
-    await asked
-    return leads.result()
+    return new
 
 
 async def _able(cluster: Cluster, old: Node, wanted: str | None, doors: Doors) -> list[Node]:
