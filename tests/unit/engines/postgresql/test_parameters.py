@@ -127,6 +127,7 @@ def test_the_archive_command_is_the_renderers() -> None:
         ("5min", "300000", "ms", "integer"),
         ("60s", "1min", "s", "integer"),
         ("0x10", "16", None, "integer"),
+        ("0600", "384", None, "integer"),
         ("-1", " -1 ", "kB", "integer"),
         ("10.4", "10", None, "integer"),
         ("0.9", ".90", None, "real"),
