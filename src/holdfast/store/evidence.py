@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.core.promise import Evidence, Verdict
@@ -31,7 +31,7 @@ async def latest(connection: AsyncConnection, database: str) -> dict[str, Eviden
     query = (
         sa.select(table)
         .where(table.c.database == database)
-        .distinct(table.c.kind)
+        .ext(distinct_on(table.c.kind))
         .order_by(table.c.kind, table.c.at.desc(), table.c.id)
     )
     return {row.kind: _evidence(row) for row in await connection.execute(query)}

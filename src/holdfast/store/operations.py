@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -160,7 +161,7 @@ async def startable(connection: AsyncConnection) -> tuple[str, ...]:
             sa.or_(table.c.database.is_(None), table.c.database.not_in(busy)),
         )
         # Operations on the site itself do not wait for each other.
-        .distinct(sa.func.coalesce(table.c.database, table.c.id))
+        .ext(distinct_on(sa.func.coalesce(table.c.database, table.c.id)))
         .order_by(sa.func.coalesce(table.c.database, table.c.id), table.c.created_at, table.c.id)
         .subquery()
     )
@@ -263,3 +264,13 @@ async def next_revision(connection: AsyncConnection, operation_id: str, *, by: i
         .returning(table.c.revision)
     )
     return int((await connection.execute(statement)).scalar_one())
+
+
+async def snapshot(connection: AsyncConnection) -> None:
+    """Make everything that this transaction reads come from one moment; call it first."""
+    await connection.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+
+
+async def ping(connection: AsyncConnection) -> None:
+    """One round trip to the control database."""
+    await connection.execute(sa.text("SELECT 1"))

@@ -1,10 +1,15 @@
-"""Finding the workflows: every module of this room with a `KIND` is one. There is no other list."""
+"""Finding the workflows: every module of this room with a `KIND` is one. There is no other list.
+
+Such a module has `KIND`, `async def body(run, request)` and, if a request can be wrong,
+`def check(request)`.
+"""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import holdfast.workflows
@@ -15,10 +20,26 @@ from holdfast.workflows.run import Run
 Body: TypeAlias = Callable[[Run, Mapping[str, Json]], Awaitable[dict[str, Json]]]
 """`async def body(run, request) -> outcome`; request and outcome are JSON."""
 
+Check: TypeAlias = Callable[[Mapping[str, Json]], None]
+"""`def check(request) -> None`: raises `Invalid` before an operation is even queued."""
 
-def bodies() -> dict[str, Body]:
-    """The body of every workflow by its kind. Raises `Bug` when two share a kind."""
-    found: dict[str, Body] = {}
+
+def accept_all(_request: Mapping[str, Json]) -> None:
+    """The check of a workflow that has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """One kind of operation."""
+
+    kind: str
+    body: Body
+    check: Check = accept_all
+
+
+def workflows() -> dict[str, Workflow]:
+    """Every workflow by its kind. Raises `Bug` when two share one."""
+    found: dict[str, Workflow] = {}
     package = holdfast.workflows
     for module_info in pkgutil.iter_modules(package.__path__):
         module = importlib.import_module(f"{package.__name__}.{module_info.name}")
@@ -27,5 +48,5 @@ def bodies() -> dict[str, Body]:
             continue
         if kind in found:
             raise Bug(f"two workflows have the kind {kind!r}")
-        found[kind] = module.body
+        found[kind] = Workflow(kind, module.body, getattr(module, "check", accept_all))
     return found

@@ -20,14 +20,14 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 from dbos._serialization import DBOSPortableJSON
 
 from holdfast.core.change import Json
-from holdfast.core.errors import Bug, Cancelled, Error, Transient
+from holdfast.core.errors import Bug, Cancelled, Error, Invalid, Transient
 from holdfast.store import Store, operations
 from holdfast.store.lock import SessionLock
 from holdfast.store.operations import Operation
 from holdfast.workflows import failure
 from holdfast.workflows.journal import StoredJournal, persistently
 from holdfast.workflows.platform import Platform
-from holdfast.workflows.registry import Body
+from holdfast.workflows.registry import Workflow
 from holdfast.workflows.run import Checkpoint, Run
 
 _log = logging.getLogger(__name__)
@@ -81,13 +81,13 @@ class Runtime:
     def __init__(
         self,
         platform: Platform,
-        bodies: Mapping[str, Body],
+        workflows: Mapping[str, Workflow],
         *,
         on_lost: Callable[[], None],
     ) -> None:
         self._platform = platform
         self._store: Store = platform.store
-        self._bodies = bodies
+        self._workflows = workflows
         self._lock = SessionLock(self._store.url, "runtime", on_lost=on_lost)
         self._active: dict[str, _Active] = {}
         self._news: dict[str, asyncio.Event] = {}
@@ -99,7 +99,7 @@ class Runtime:
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of operation there are, sorted."""
-        return tuple(sorted(self._bodies))
+        return tuple(sorted(self._workflows))
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -124,8 +124,13 @@ class Runtime:
             "enable_otlp": False,
         }
         DBOS(config=config)
+
         # The number of recoveries has no limit: what has to end is ended by its own rules.
-        self._workflow = DBOS.workflow(name="operation", max_recovery_attempts=None)(self._execute)
+        @DBOS.workflow(name="operation", max_recovery_attempts=None)
+        async def operation(operation_id: str) -> None:
+            await self._execute(operation_id)
+
+        self._durable = operation
         # In this thread, so that the library runs workflows on this very event loop.
         DBOS.launch()
         await self._settle()
@@ -176,11 +181,17 @@ class Runtime:
     ) -> Operation:
         """Queue an operation and return it at once.
 
-        Raises `Bug` for a kind that nobody registered, and `Conflict` with `refuse_if_busy` when
-        another operation on the database is queued or running.
+        Raises `Invalid` for a kind that does not exist or a request that its workflow does not
+        accept, and `Conflict` with `refuse_if_busy` when another operation on the database is
+        queued or running.
         """
-        if kind not in self._bodies:
-            raise Bug(f"there is no operation of the kind {kind!r}")
+        workflow = self._workflows.get(kind)
+        if workflow is None:
+            raise Invalid(
+                f"there is no operation of the kind {kind!r}",
+                hint=f"Use one of {', '.join(self.kinds)}.",
+            )
+        workflow.check(request)
         async with self._store.begin() as connection:
             operation = await operations.create(
                 connection,
@@ -252,7 +263,7 @@ class Runtime:
 
     async def _launch(self, operation_id: str) -> None:
         with SetWorkflowID(operation_id):
-            await DBOS.start_workflow_async(self._workflow, operation_id)
+            await DBOS.start_workflow_async(self._durable, operation_id)
 
     async def _execute(self, operation_id: str) -> None:
         """The one workflow that the library knows: run an operation's body to its end."""
@@ -275,10 +286,10 @@ class Runtime:
     async def _conclude(self, run: Run, operation: Operation, journal: StoredJournal) -> None:
         """Every way in which a body can end becomes a final state of the operation."""
         try:
-            body = self._bodies.get(operation.kind)
-            if body is None:
+            workflow = self._workflows.get(operation.kind)
+            if workflow is None:
                 raise Bug(f"this release has no operation of the kind {operation.kind!r}")
-            outcome = await body(run, operation.request)
+            outcome = await workflow.body(run, operation.request)
             await run.settle()
             await journal.close("succeeded", outcome=outcome)
         except Cancelled as error:

@@ -19,6 +19,7 @@ import pytest
 
 from holdfast.store import Store
 from holdfast.store.schema import migrate
+from tests.integration.control.plane import Plane
 
 
 def _binaries() -> Path | None:
@@ -122,3 +123,11 @@ async def store(url: str):
     opened = Store(url)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+def plane(url: str, tmp_path: Path) -> Iterator[Plane]:
+    """A control plane with the toy operations, not started yet."""
+    opened = Plane(url, tmp_path)
+    yield opened
+    opened.close()

@@ -1,0 +1,81 @@
+"""The control-plane process: migrate, wait for the lock, answer until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from holdfast.api import logs
+from holdfast.api.application import application
+from holdfast.app.wiring import Control
+from holdfast.core.errors import Transient
+from holdfast.store.schema import migrate
+
+_log = logging.getLogger(__name__)
+
+_DATABASE_WAIT_S = 120.0
+_LOST_LOCK_EXIT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Where the API listens, and with what it proves who it is."""
+
+    address: str
+    port: int
+    certificate: Path
+    key: Path
+
+
+def exit_at_once() -> None:
+    """What to do when another process runs our operations: be gone before the next step."""
+    os._exit(_LOST_LOCK_EXIT)
+
+
+async def serve(control: Control, listener: Listener, *, token: str) -> None:
+    """Answer requests until SIGTERM or SIGINT; what is under way then is resumed by the next one.
+
+    Raises `Transient` when the control database stays away.
+    """
+    logs.install()
+    await _migrated(control.platform.store.url)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            application(control, token=token),
+            host=listener.address,
+            port=listener.port,
+            ssl_certfile=listener.certificate,
+            ssl_keyfile=listener.key,
+            http="h11",
+            loop="asyncio",
+            ws="none",
+            lifespan="on",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=3,
+        )
+    )
+    await server.serve()
+    if not server.started:
+        raise SystemExit(1)
+
+
+async def _migrated(url: str) -> None:
+    """Bring the schema up to date, once the database answers."""
+    deadline = asyncio.get_running_loop().time() + _DATABASE_WAIT_S
+    while True:
+        try:
+            await migrate(url)
+        except Transient as error:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            _log.warning("waiting for the control database: %s", error.message)
+            await asyncio.sleep(0.5)
+        else:
+            return

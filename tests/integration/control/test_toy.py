@@ -1,0 +1,4 @@
+def test_six(plane):
+    plane.start()
+    print(plane.finished(plane.submit("six")))
+    print(plane.log)
