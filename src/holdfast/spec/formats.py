@@ -37,6 +37,10 @@ def _duration_fault(text: str, least: str, most: str) -> str:
     return ""
 
 
+def _fraction_fault(text: str) -> str:
+    return "" if duration_s(text).is_integer() else "it has to be whole seconds"
+
+
 _RULES: Mapping[str, Callable[[str], str]] = {
     "date": _date_fault,
     "holdfast-identifier": identifier_fault,
@@ -58,6 +62,8 @@ class Formats(FormatChecker):
         name, *bounds = format.split(":")
         if name == "holdfast-duration":
             fault = _duration_fault(str(instance), *bounds)
+        elif name == "holdfast-seconds":
+            fault = _duration_fault(str(instance), *bounds) or _fraction_fault(str(instance))
         else:
             fault = _RULES[name](instance) if isinstance(instance, str) else ""
         if fault:

@@ -13,7 +13,7 @@ from holdfast.spec.model import API_VERSION, DatabaseSpec, TierSpec
 from holdfast.spec.resolve import in_order
 from holdfast.spec.rules import contradictions
 from holdfast.spec.suggest import listing, meant, show
-from holdfast.spec.text import readable, split_documents
+from holdfast.spec.text import directive, readable, split_documents
 from holdfast.spec.tree import Fault, Tree, trees
 from holdfast.spec.validate import mistakes
 
@@ -49,6 +49,11 @@ def _load_text(file: str, text: str) -> tuple[list[Document], list[Finding]]:
     documents: list[Document] = []
     findings: list[Finding] = []
     for line, part in split_documents(text):
+        if directive(part):
+            message = "directives (%YAML, %TAG) are not supported; documents are YAML 1.2"
+            fault = Fault("directive", line, 1, message, "remove the line")
+            findings.append(_finding(file, file, fault))
+            continue
         for tree in trees(part, line):
             if tree.data is None and not tree.faults:
                 continue  # nothing between two markers

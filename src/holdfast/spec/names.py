@@ -22,13 +22,12 @@ IDENTIFIER_RULE = (
 )
 RESERVED = {
     "all": "it means every database in pg_hba.conf",
-    "control": "the platform keeps its own state there",
     "default": "it is a word of SQL",
     "holdfast": "the platform's own schema and roles have it",
     "information_schema": "PostgreSQL's own schema has it",
     "pgbouncer": "it is the pooler's administration console",
     "postgres": "PostgreSQL's own database and superuser have it",
-    "public": "it means every role in SQL",
+    "public": "it is a schema that is always there, and every role in a GRANT",
     "replication": "it means replication connections in pg_hba.conf",
     "sameuser": "it has a meaning in pg_hba.conf",
     "samerole": "it has a meaning in pg_hba.conf",

@@ -46,6 +46,9 @@ class Broken(NamedTuple):
 
 def sentence(where: str, broken: Broken) -> Sentence:
     """What to say about a value that breaks one rule of its field."""
+    if broken.value is None:
+        message = f"{where or 'the document'} has no value"
+        return Sentence("no-value", message, "give it a value, or remove the line")
     return _SENTENCES.get(str(broken.rule), _other)(where, broken)
 
 
@@ -54,9 +57,6 @@ def _of_type(where: str, broken: Broken) -> Sentence:
     wanted = broken.allowed
     names = [wanted] if isinstance(wanted, str) else wanted
     allowed = " or ".join(_TYPES[name] for name in names)
-    if value is None:
-        message = f"{where or 'the document'} has no value; it has to be {allowed}"
-        return Sentence("no-value", message, "give it a value, or remove the line")
     kind = "" if isinstance(value, (dict, list, bool)) else f", which is {_kind_of(value)}"
     message = f"{where} is {show(value)}{kind}; it has to be {allowed}"
     return Sentence("wrong-type", message, _type_hint(value, names))

@@ -7,14 +7,27 @@ from collections.abc import Iterable
 
 _SHOWN = 60
 """Characters of a value that a message repeats; the place says where the rest is."""
+_CLOSE = 0.6
+"""Likeness from 0 to 1, as difflib counts it, from which a word was probably meant."""
 
 
 def nearest(seen: str, allowed: Iterable[str]) -> str | None:
     """The allowed word that `seen` probably means, or None."""
     words = list(allowed)
     folded = {word.casefold(): word for word in words}
-    close = difflib.get_close_matches(seen[:_SHOWN].casefold(), folded, n=1, cutoff=0.6)
-    return folded[close[0]] if close else None
+    matcher = difflib.SequenceMatcher(b=seen[:_SHOWN].casefold())
+    scored = []
+    for short, word in folded.items():
+        matcher.set_seq1(short)
+        if matcher.quick_ratio() >= _CLOSE:
+            scored.append((matcher.ratio(), word))
+    scored.sort(reverse=True)
+    if not scored or scored[0][0] < _CLOSE:
+        return None
+    # Two that are equally near (tier-0 and tier-1 to tier-9) are no suggestion.
+    if len(scored) > 1 and scored[0][0] == scored[1][0]:
+        return None
+    return scored[0][1]
 
 
 def meant(seen: str, allowed: Iterable[str]) -> str:

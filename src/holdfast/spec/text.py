@@ -50,6 +50,12 @@ def split_documents(text: str) -> Iterator[tuple[int, str]]:
         yield line, text[start:end]
 
 
+def directive(part: str) -> bool:
+    """Whether a part of a file is only the directives of the document after it."""
+    lines = (line for line in part.split("\n") if line.strip() and not line.startswith("#"))
+    return next(lines, "").startswith("%")
+
+
 def _decoded(raw: bytes) -> str | Fault:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return Fault("encoding", 1, 1, "the file is UTF-16", "save it as UTF-8")

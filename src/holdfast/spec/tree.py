@@ -8,6 +8,7 @@ gigabytes are refused after a few thousand values.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +32,9 @@ from holdfast.spec.suggest import show
 MAX_DEPTH = 20
 MAX_VALUES = 10_000
 """Values in one document, with those behind aliases counted each time."""
+
+_ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+"""What an escape such as "\\0" can bring in, and neither JSON in PostgreSQL nor a terminal wants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,7 @@ class _Builder:
 
     def content(self, event: Event, path: Path) -> Any:
         if isinstance(event, ScalarEvent):
+            self.refuse_odd(event, path)
             # Only an unquoted scalar is anything but text.
             return plain_value(event.value) if event.style is None else str(event.value)
         self.descend(1, event, path)
@@ -169,6 +174,7 @@ class _Builder:
             message = "a key has to be a word, not a list, a mapping or an alias"
             raise _Stop(self.fault(event, "bad-key", path, message, "write `key: value`"))
         self.refuse_tag(event, path)
+        self.refuse_odd(event, path)
         if event.value == "<<" and event.style is None:
             message = "merge keys (<<) are not part of YAML 1.2"
             hint = "write the fields out"
@@ -209,6 +215,12 @@ class _Builder:
             fault = self.fault(event, "tag", path, message, "remove the tag")
             self.tree.faults.append(fault)
 
+    def refuse_odd(self, event: ScalarEvent, path: Path) -> None:
+        odd = _ODD.search(event.value)
+        if odd:
+            message = f"there is a character that text cannot have: {show(odd[0])}"
+            self.tree.faults.append(self.fault(event, "unreadable", path, message, "remove it"))
+
     def refuse_twice(self, event: Event, path: Path) -> None:
         line, _ = self.tree.keys[path]
         message = f"the key {show(path[-1])} stands twice; it is already on line {line}"
@@ -216,7 +228,10 @@ class _Builder:
 
 
 def _syntax_fault(error: YAMLError, text: str, first_line: int) -> Fault:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    mark = getattr(error, "problem_mark", None)
+    if mark is None or "end of stream" in str(getattr(error, "problem", "")):
+        # What is never closed is best shown where it was opened.
+        mark = getattr(error, "context_mark", None) or mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
     tab = _tab_near(text, line)
     if tab is not None:
@@ -233,6 +248,9 @@ def _words(error: YAMLError) -> tuple[str, str]:
     if not isinstance(error, MarkedYAMLError):
         return (str(error).splitlines() or [""])[0], ""
     problem = " ".join(str(error.problem or "").split()) or "it cannot be read"
+    # The parser's own names for its tokens say nothing to a reader.
+    problem = re.sub(r",? but found \(?'<([a-z ]+)>',?\)?", r", but found \1", problem)
+    problem = re.sub(r"expected '?<([a-z ]+)>'?", r"expected \1", problem)
     return problem, " ".join(str(error.context or "").split())
 
 

@@ -85,7 +85,6 @@ FIELDS: dict[str, Json] = {
         },
         "tier": {
             "type": "string",
-            "pattern": r"^[a-z][a-z0-9-]{0,38}$",
             "description": "The promises it gets; the built-in tiers are tier-0 (no acknowledged "
             "write is ever lost) to tier-3 (development).",
             "examples": list(builtin.tiers()),

@@ -7,17 +7,29 @@ from holdfast.spec.model import Synchronous
 from holdfast.spec.values import DURATION_PATTERN, SIZE_PATTERN
 
 
-def _duration(description: str, example: str, *, least: str = "0", most: str = "3650d") -> Json:
+def _duration(
+    description: str,
+    example: str,
+    *,
+    least: str = "0",
+    most: str = "3650d",
+    unit: str = "duration",
+) -> Json:
     return {
         # `0` is a number to YAML and a duration to people.
         "type": ["string", "integer"],
         "pattern": DURATION_PATTERN,
-        "format": f"holdfast-duration:{least}:{most}",
+        "format": f"holdfast-{unit}:{least}:{most}",
         "minimum": 0,
         "maximum": 0,
         "description": description,
         "examples": [example],
     }
+
+
+def _seconds(description: str, example: str, *, least: str = "0", most: str = "3650d") -> Json:
+    """A duration for programs that count in whole seconds."""
+    return _duration(description, example, least=least, most=most, unit="seconds")
 
 
 def _schedule(description: str, example: str) -> Json:
@@ -112,28 +124,28 @@ FIELDS: dict[str, Json] = {
             "additionalProperties": False,
             "description": "Patroni's clocks; loopWait + 2 * retryTimeout is at most ttl.",
             "properties": {
-                "ttl": _duration(
+                "ttl": _seconds(
                     "A leader that is silent for so long is replaced.",
                     "30s",
                     least="20s",
                     most="1h",
                 ),
-                "loopWait": _duration(
+                "loopWait": _seconds(
                     "How often every node looks around.", "5s", least="1s", most="10m"
                 ),
-                "retryTimeout": _duration(
+                "retryTimeout": _seconds(
                     "How long a failing etcd or PostgreSQL is tried again.",
                     "10s",
                     least="3s",
                     most="10m",
                 ),
-                "primaryStartTimeout": _duration(
+                "primaryStartTimeout": _seconds(
                     "How long a crashed primary may take to come back before a standby takes "
                     "over; 0 does not wait.",
                     "15s",
                     most="1d",
                 ),
-                "primaryStopTimeout": _duration(
+                "primaryStopTimeout": _seconds(
                     "How long a primary may take to stop in synchronous mode.", "30s", most="1d"
                 ),
                 "maximumLag": {
@@ -171,7 +183,7 @@ FIELDS: dict[str, Json] = {
                         ),
                     },
                 },
-                "archiveTimeout": _duration(
+                "archiveTimeout": _seconds(
                     "WAL is archived at least so often while there are writes; it bounds what "
                     "is lost with all nodes.",
                     "60s",
