@@ -80,7 +80,7 @@ find_python() {
         set --
     fi
     for folder in $(search_folders); do
-        set -- "$@" "$folder/python3" "$folder/python3.13" "$folder/python3.12" "$folder/python3.11"
+        set -- "$@" "$folder/python3" "$folder/python3.14" "$folder/python3.13" "$folder/python3.12" "$folder/python3.11"
     done
     for candidate in "$@"; do
         if [ -x "$candidate" ] && fits "$candidate" && has_venv "$candidate"; then
@@ -109,19 +109,26 @@ missing_packages() {
     has_program pgbackrest || missing="$missing pgbackrest"
     has_program pgbouncer || missing="$missing pgbouncer"
     find_python
-    if [ -z "$python" ]; then
-        # The system's Python may be there without venv, or be too old beside a newer one.
-        if [ -x /usr/bin/python3 ] && ! fits /usr/bin/python3; then
-            missing="$missing python3.11-venv"
-        else
-            missing="$missing python3-venv"
-        fi
-    fi
+    [ -n "$python" ] || missing="$missing python3-venv"
     missing=${missing# }
 }
 
 known_to_apt() {
     apt-cache show --no-all-versions "$1" >/dev/null 2>&1
+}
+
+# `python3` of the distribution, or a newer one beside it where that is older than 3.11.
+python_package() {
+    if [ -x /usr/bin/python3 ]; then
+        fits /usr/bin/python3 && echo python3-venv && return
+    else
+        minor=$(apt-cache depends python3 2>/dev/null | sed -nE 's/.* python3\.([0-9]+)$/\1/p' | head -n 1)
+        [ "${minor:-11}" -ge 11 ] && echo python3-venv && return
+    fi
+    for version in 3.14 3.13 3.12 3.11; do
+        known_to_apt "python$version-venv" && echo "python$version python$version-venv" && return
+    done
+    echo python3.11-venv
 }
 
 # The same programs are packaged under other names here and there.
@@ -135,14 +142,7 @@ name_packages() {
                 [ -n "$major" ] && package="postgresql-$major postgresql-client-$major"
                 ;;
             etcd-server | etcd-client) known_to_apt "$package" || package=etcd ;;
-            python3.11-venv)
-                for version in 3.13 3.12 3.11; do
-                    if known_to_apt "python$version-venv"; then
-                        package="python$version python$version-venv"
-                        break
-                    fi
-                done
-                ;;
+            python3-venv) package=$(python_package) ;;
         esac
         packages="$packages $package"
     done
