@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Protocol
 
 from holdfast.core.layout import Site
+from holdfast.engines.postgresql.cluster import Installation
+from holdfast.engines.postgresql.doors import Issuer, Secrets
 from holdfast.store import Store
 from holdfast.system.clock import Clock
+from holdfast.system.etcd import EtcdClient
 from holdfast.system.host import Host
+from holdfast.system.patroni import PatroniClient
+from holdfast.system.tls import Identity
 
 
 class Platform(Protocol):
@@ -31,4 +36,33 @@ class Platform(Protocol):
     @property
     def clock(self) -> Clock:
         """The time."""
+        ...
+
+    @property
+    def etcd(self) -> EtcdClient:
+        """The site's etcd, as its root user."""
+        ...
+
+    @property
+    def patroni(self) -> PatroniClient:
+        """Every node's Patroni."""
+        ...
+
+    @property
+    def identity(self) -> Identity:
+        """The control plane's own client certificate."""
+        ...
+
+    @property
+    def secrets(self) -> Secrets:
+        """Passwords and keys by reference, encrypted at rest."""
+        ...
+
+    @property
+    def issuer(self) -> Issuer:
+        """The internal CA."""
+        ...
+
+    def installation(self, version: int) -> Installation:
+        """The programs that nodes of a PostgreSQL major run. Raises `NotFound`."""
         ...

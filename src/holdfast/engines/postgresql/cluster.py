@@ -29,12 +29,15 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Runtime:
-    """Programs of the data plane: Python with the folder of its packages, and two tools.
+class Installation:
+    """Paths of the programs that a node runs.
 
-    `libraries` are those that PostgreSQL can preload here (`$libdir/*.so` without the suffix).
+    `bindir` holds PostgreSQL's, of the cluster's major version; `packages` is the folder that
+    Python imports the data plane's own programs from; `libraries` are those that PostgreSQL can
+    preload here (`$libdir/*.so` without the suffix).
     """
 
+    bindir: str
     python: str
     packages: str
     pgbouncer: str
@@ -46,16 +49,14 @@ class Runtime:
 class Cluster:
     """A resolved document together with its placement.
 
-    `bindir` is the folder of the PostgreSQL programs of the document's version; `networks` are
-    the CIDR ranges that nodes and clients come from. On loopback the kernel picks 127.0.0.1 as
-    the source of every connection, so there it is the whole range.
+    `networks` are the CIDR ranges that nodes and clients come from. On loopback the kernel picks
+    127.0.0.1 as the source of every connection, so there it is the whole range.
     """
 
     resolved: ResolvedDatabase
     site: Site
     nodes: tuple[Node, ...]
-    bindir: str
-    runtime: Runtime
+    installation: Installation
     networks: tuple[str, ...] = ("127.0.0.0/8",)
 
     @property

@@ -80,7 +80,7 @@ def cluster_parameters(cluster: Cluster) -> tuple[Parameter, ...]:
         cluster.tier,
         cluster.spec.parameters,
         Surroundings(
-            extensions=frozenset(cluster.spec.extensions), libraries=cluster.runtime.libraries
+            extensions=frozenset(cluster.spec.extensions), libraries=cluster.installation.libraries
         ),
     )
 
@@ -124,7 +124,7 @@ def _client_certificate(node: Node, cluster: Cluster, role: str) -> dict[str, Js
 
 def _pgbackrest(cluster: Cluster, node: Node) -> str:
     configuration = node.paths.conf / "pgbackrest.conf"
-    return f"{cluster.runtime.pgbackrest} --config={configuration} --stanza={cluster.name}"
+    return f"{cluster.installation.pgbackrest} --config={configuration} --stanza={cluster.name}"
 
 
 def node_parameters(cluster: Cluster, node: Node) -> dict[str, Json]:
@@ -183,7 +183,7 @@ def _postgresql(cluster: Cluster, node: Node) -> dict[str, Json]:
         "listen": f"{node.address}:{POSTGRESQL_PORT}",
         "connect_address": f"{node.address}:{POSTGRESQL_PORT}",
         "data_dir": str(node.paths.data),
-        "bin_dir": cluster.bindir,
+        "bin_dir": cluster.installation.bindir,
         "pgpass": str(node.paths.run / "pgpass"),
         "before_stop": str(before_stop_path(node)),
         "use_unix_socket": True,

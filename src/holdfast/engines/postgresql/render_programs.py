@@ -11,8 +11,8 @@ PARTS = ("patroni", "pooler-rw", "pooler-ro", "agent")
 def programs(cluster: Cluster, node: Node) -> dict[str, Program]:
     """The programs of a node by part, in the order in which they are wanted."""
     conf, log = node.paths.conf, node.paths.log
-    python = (cluster.runtime.python, "-s", "-m")
-    environment = {"PYTHONPATH": cluster.runtime.packages, "PYTHONDONTWRITEBYTECODE": "1"}
+    python = (cluster.installation.python, "-s", "-m")
+    environment = {"PYTHONPATH": cluster.installation.packages, "PYTHONDONTWRITEBYTECODE": "1"}
 
     def program(
         part: str, argv: tuple[str, ...], priority: Priority, stop_wait_s: int, **more: str
@@ -40,7 +40,7 @@ def programs(cluster: Cluster, node: Node) -> dict[str, Program]:
         **{
             f"pooler-{side}": program(
                 f"pooler-{side}",
-                (cluster.runtime.pgbouncer, str(conf / f"pgbouncer-{side}.ini")),
+                (cluster.installation.pgbouncer, str(conf / f"pgbouncer-{side}.ini")),
                 Priority.POOLER,
                 5,
             )

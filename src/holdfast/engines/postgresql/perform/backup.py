@@ -21,7 +21,7 @@ async def pgbackrest(
     configuration = cluster.site.cluster(cluster.name) / "conf" / "pgbackrest.conf"
     done = await doors.host.run(
         [
-            cluster.runtime.pgbackrest,
+            cluster.installation.pgbackrest,
             f"--config={configuration}",
             f"--stanza={cluster.name}",
             *command,

@@ -34,7 +34,7 @@ async def member(change: Change, cluster: Cluster, doors: Doors) -> None:
     await _come_into_service(cluster, node, doors)
     if await _rewrite_rules(cluster, node, doors) | await _reset_settings(node, doors):
         await doors.host.run(
-            [f"{cluster.bindir}/pg_ctl", "reload", "-D", str(node.paths.data)],
+            [f"{cluster.installation.bindir}/pg_ctl", "reload", "-D", str(node.paths.data)],
             user=cluster.site.os_user,
         )
     await rolling_restart(cluster, doors)

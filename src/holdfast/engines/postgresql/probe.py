@@ -1,0 +1,52 @@
+"""Ask a cluster's endpoints for a write, as an application would."""
+
+from __future__ import annotations
+
+import asyncio
+
+import psycopg
+
+from holdfast.core.errors import Error
+from holdfast.engines.postgresql.cluster import Cluster
+from holdfast.engines.postgresql.doors import Doors
+from holdfast.engines.postgresql.endpoints import Role, login, uri
+from holdfast.engines.postgresql.perform.waiting import until
+from holdfast.system import postgresql
+
+# A message in the WAL is a write that commits, waits for its standby and leaves nothing behind.
+WRITE = "select pg_logical_emit_message(true, 'holdfast', 'probe')"
+
+
+async def takes_writes(cluster: Cluster, doors: Doors, *, deadline_s: float = 60.0) -> None:
+    """Return once a commit came back through the direct and the pooled endpoint.
+
+    Raises `TimedOut` with what the endpoint said last.
+    """
+    await asyncio.gather(
+        *(_endpoint(cluster, doors, pooled, deadline_s) for pooled in (False, True))
+    )
+
+
+async def _endpoint(cluster: Cluster, doors: Doors, pooled: bool, deadline_s: float) -> None:
+    as_app = login(cluster, Role.RW)
+    password = await doors.login(as_app.password)
+    database = cluster.spec.databases[0].name
+    target = uri(cluster, as_app.user, password.password, database=database, pooled=pooled)
+
+    async def outstanding() -> str:
+        try:
+            # PgBouncer refuses start-up options that it does not know, so none are sent.
+            connection = await postgresql.connect(target, options="" if pooled else "-c lock_timeout=0")
+            async with connection:
+                await connection.execute(WRITE)
+        except (Error, psycopg.Error) as error:
+            return str(error).strip().partition("\n")[0]
+        return ""
+
+    name = "pooled" if pooled else "direct"
+    await until(
+        outstanding,
+        doors,
+        deadline_s=deadline_s,
+        what=f"a write through the {name} endpoint of {cluster.name}",
+    )
