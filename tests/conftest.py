@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+ROOT = Path(__file__).parents[1]
 IN_CI = os.environ.get("CI", "") not in ("", "0", "false")
 
 # In CI one and the same run for one and the same tree; on a laptop new examples every time.
@@ -65,6 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "requires(*programs): the real programs that the test starts; "
         "where one is missing it is skipped on a laptop and fails in CI",
     )
+    config.addinivalue_line("markers", "docs: holds a generated page or schema to its source")
     config.addinivalue_line("markers", "slow: takes more than a second; `-m 'not slow'` leaves it")
 
 
@@ -73,25 +75,33 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         demand(*marker.args)
 
 
+def compare(file: Path, text: str, *, refresh: bool) -> None:
+    """Hold a text to a file of the repository, or write the file anew."""
+    if refresh:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    assert file.exists(), f"{file} is not there: run pytest with --refresh-golden"
+    assert text == file.read_text(), f"{file} has drifted: --refresh-golden, then read the diff"
+
+
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """`golden("orders-1/patroni.yml", text)` compares a rendering with the file under golden/.
+    """`golden("orders-1/patroni.yml", text)` holds a rendering to a file under golden/.
 
-    The folder `golden` stands beside the test module. With `--refresh-golden` the file is
-    written instead.
+    The folder `golden` stands beside the test module.
     """
-    folder = request.path.parent / "golden"
     refresh = bool(request.config.getoption("--refresh-golden"))
+    return lambda name, text: compare(request.path.parent / "golden" / name, text, refresh=refresh)
 
-    def compare(name: str, text: str) -> None:
-        file = folder / name
-        if refresh:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text)
-        assert file.exists(), f"{file} is not there: run pytest with --refresh-golden"
-        assert text == file.read_text()
 
-    return compare
+@pytest.fixture
+def generated(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """`generated("docs/reference/documents.md", text)` holds a generated file to its source.
+
+    The path counts from the root. Mark the test with `docs`: `make docs` writes all of them.
+    """
+    refresh = bool(request.config.getoption("--refresh-golden"))
+    return lambda name, text: compare(ROOT / name, text, refresh=refresh)
 
 
 @pytest.fixture

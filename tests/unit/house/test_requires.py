@@ -1,6 +1,7 @@
 """A missing server is a skip on a laptop and a failure in CI."""
 
 import pytest
+
 from tests.conftest import demand, find_program
 
 
