@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfast.core.change import Plan
+from holdfast.core.change import Json, Plan
 from holdfast.core.errors import Conflict
 from holdfast.core.layout import FIRST_NODE_HOST, LAST_NODE_HOST
 from holdfast.engines.postgresql.cluster import Cluster, nodes
@@ -23,6 +23,7 @@ from holdfast.spec.model import ResolvedDatabase
 from holdfast.store import databases
 from holdfast.store import nodes as stored_nodes
 from holdfast.workflows.platform import Platform
+from holdfast.workflows.run import Run
 
 RETAINED = "retained"
 """Phase of a database that was deleted while its backups were kept."""
@@ -84,11 +85,30 @@ def cluster_at(
 
 async def stored_cluster(platform: Platform, name: str) -> Cluster:
     """The cluster as it was last applied. Raises `NotFound`."""
+    return _from_record(platform, await _record(platform, name))
+
+
+async def cluster_of(run: Run) -> Cluster:
+    """The cluster that an operation is about, the same in every replay. Raises `NotFound`."""
+    record = await run.step("look it up", _record, run.platform, run.database)
+    return _from_record(run.platform, record)
+
+
+async def _record(platform: Platform, name: str) -> dict[str, Json]:
     async with platform.store.begin() as connection:
         database = await databases.get(connection, name)
         placed = await stored_nodes.of_database(connection, name)
-    resolved = ResolvedDatabase.from_json(database.spec)
-    addresses = {node.ordinal: node.address for node in placed if node.ordinal <= resolved.nodes}
+    addresses = {str(node.ordinal): node.address for node in placed}
+    return {"document": dict(database.spec), "addresses": addresses}
+
+
+def _from_record(platform: Platform, record: Mapping[str, Json]) -> Cluster:
+    resolved = ResolvedDatabase.from_json(record["document"])
+    addresses = {
+        int(ordinal): address
+        for ordinal, address in record["addresses"].items()
+        if int(ordinal) <= resolved.nodes
+    }
     return cluster_at(platform, resolved, addresses)
 
 

@@ -63,6 +63,10 @@ class Platform(Protocol):
         """The internal CA."""
         ...
 
+    def installed(self) -> tuple[int, ...]:
+        """The PostgreSQL majors found on the machine, lowest first."""
+        ...
+
     def installation(self, version: int) -> Installation:
         """The programs that nodes of a PostgreSQL major run. Raises `NotFound`."""
         ...

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from holdfast.core.change import Json
 from holdfast.engines.postgresql.cluster import Cluster
 from holdfast.engines.postgresql.perform.switchover import leader_name, switch_over
-from holdfast.workflows.planning import doors, stored_cluster
+from holdfast.workflows.planning import cluster_of, doors
 from holdfast.workflows.run import Run
 
 KIND = "switchover"
@@ -15,8 +15,7 @@ KIND = "switchover"
 
 async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
     """Request: `to`, a member's name, or None. Outcome: `from`, `to`, `held_s`."""
-    assert run.database is not None
-    cluster = await stored_cluster(run.platform, run.database)
+    cluster = await cluster_of(run)
     engine = doors(run.platform, run.log)
     old = await run.step("see who leads", leader_name, cluster, engine)
     done: dict[str, Json] = await run.step(

@@ -1,0 +1,192 @@
+"""Databases as their users see them: a list, a description, the way in, the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from holdfast.app import operations
+from holdfast.app.wiring import Control
+from holdfast.core.change import Json
+from holdfast.core.errors import Conflict, Error, NotFound, Refused
+from holdfast.core.layout import POOL_RO_PORT, POOL_RW_PORT, POSTGRESQL_PORT
+from holdfast.engines.postgresql.cluster import Cluster
+from holdfast.engines.postgresql.endpoints import login, uri
+from holdfast.engines.postgresql.observe_node import Member
+from holdfast.engines.postgresql.parameters import Parameter
+from holdfast.engines.postgresql.perform.switchover import leader_name
+from holdfast.engines.postgresql.render_patroni import cluster_parameters
+from holdfast.engines.postgresql.topology import topology
+from holdfast.spec.model import DeletionPolicy, ResolvedDatabase
+from holdfast.store import databases
+from holdfast.store.databases import Database
+from holdfast.store.operations import Operation
+from holdfast.workflows.planning import RETAINED, doors, stored_cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A database and its nodes as they are now; `members` is by node name.
+
+    `leader` is None where nobody leads or etcd could not be asked.
+    """
+
+    record: Database
+    resolved: ResolvedDatabase
+    cluster: Cluster
+    members: dict[str, Member]
+    leader: str | None
+
+    def to_json(self) -> dict[str, Json]:
+        """The stable form of `get databases` and `describe`."""
+        resolved = self.resolved
+        return {
+            "name": self.record.name,
+            "owner": resolved.spec.owner,
+            "environment": str(resolved.spec.environment),
+            "tier": resolved.tier.name,
+            "size": resolved.size.name,
+            "engine": resolved.spec.engine,
+            "version": resolved.version,
+            "phase": self.record.phase,
+            "generation": self.record.generation,
+            "created_at": self.record.created_at.isoformat(),
+            "leader": self.leader,
+            "nodes": [
+                {
+                    "name": node.name,
+                    "address": node.address,
+                    "port": POSTGRESQL_PORT,
+                    "role": self.members[node.name].role or None,
+                    "state": self.members[node.name].state,
+                    "timeline": self.members[node.name].timeline,
+                    "lag_bytes": self._lag_bytes(node.name),
+                    "waits_for_restart": self.members[node.name].waits_for_restart,
+                }
+                for node in self.cluster.nodes
+            ],
+            "endpoints": self._endpoints(),
+        }
+
+    def _lag_bytes(self, name: str) -> int | None:
+        leader = self.members.get(self.leader or "")
+        mine = self.members[name].wal_position
+        if leader is None or leader.wal_position is None or mine is None:
+            return None
+        return max(0, leader.wal_position - mine)
+
+    def _endpoints(self) -> list[Json]:
+        ports = {
+            ("direct", "read-write"): POSTGRESQL_PORT,
+            ("direct", "read-only"): POSTGRESQL_PORT,
+            ("pooled", "read-write"): POOL_RW_PORT,
+            ("pooled", "read-only"): POOL_RO_PORT,
+        }
+        return [
+            {
+                "kind": kind,
+                "access": access,
+                "hosts": [f"{node.address}:{port}" for node in self.cluster.nodes],
+            }
+            for (kind, access), port in ports.items()
+        ]
+
+
+async def every(control: Control) -> list[Summary]:
+    """All databases by name, retained ones included."""
+    async with control.platform.store.begin() as connection:
+        found = await databases.every(connection)
+    return [await _summary(control, each) for each in found]
+
+
+async def describe(control: Control, name: str) -> Summary:
+    """One database. Raises `NotFound`."""
+    async with control.platform.store.begin() as connection:
+        found = await databases.get(connection, name)
+    return await _summary(control, found)
+
+
+async def _summary(control: Control, record: Database) -> Summary:
+    cluster = await stored_cluster(control.platform, record.name)
+    engine = doors(control.platform)
+    try:
+        leader = await leader_name(cluster, engine)
+    except Error:
+        leader = None
+    members = await topology(cluster, engine)
+    return Summary(record, cluster.resolved, cluster, members, leader)
+
+
+async def parameters(control: Control, name: str) -> Sequence[Parameter]:
+    """The parameter baseline of a database, each value with its reason. Raises `NotFound`."""
+    return cluster_parameters(await stored_cluster(control.platform, name))
+
+
+async def dsn(
+    control: Control,
+    name: str,
+    *,
+    role: str,
+    pooled: bool,
+    database: str | None,
+) -> str:
+    """A libpq URI with its password. Raises `NotFound` for a database, role or logical one."""
+    cluster = await stored_cluster(control.platform, name)
+    as_role = login(cluster, role)
+    names = [each.name for each in cluster.spec.databases]
+    if database is not None and database not in names:
+        raise NotFound(
+            f"{name} has no logical database {database!r}",
+            subject=f"database {name}",
+            hint=f"choose one of {', '.join(names)}",
+        )
+    engine = doors(control.platform)
+    password = await engine.secrets.get(as_role.password)
+    if password is None:
+        raise Conflict(
+            f"{name} has no login {as_role.user} yet",
+            subject=f"database {name}",
+            hint="wait until the database is ready",
+        )
+    return uri(
+        cluster,
+        as_role.user,
+        password,
+        database=database or names[0],
+        pooled=pooled,
+        read_only=role == "ro",
+        leader=await leader_name(cluster, engine),
+    )
+
+
+async def delete(
+    control: Control, name: str, *, mode: str | None, actor: str, refuse_if_busy: bool
+) -> Operation:
+    """Queue the deletion. `mode` is `retain-data`, `purge` or None for what the document says.
+
+    Raises `Refused` when the document says `retain` and no mode was given.
+    """
+    async with control.platform.store.begin() as connection:
+        record = await databases.get(connection, name)
+    resolved = ResolvedDatabase.from_json(record.spec)
+    if record.phase == RETAINED and mode != "purge":
+        raise Conflict(
+            f"database {name} is deleted already; its backups are kept",
+            subject=f"database {name}",
+            hint=f"remove the backups too with `holdfast delete {name} --purge`",
+        )
+    if mode is None and resolved.spec.deletion_policy is DeletionPolicy.RETAIN:
+        raise Refused(
+            f"database {name} has deletionPolicy retain",
+            subject=f"database {name}",
+            hint="say what becomes of the data: --force-retain-data keeps the backups, "
+            "--purge removes everything",
+        )
+    return await operations.submit(
+        control,
+        "delete",
+        {"mode": mode or "purge"},
+        database=name,
+        actor=actor,
+        refuse_if_busy=refuse_if_busy,
+    )

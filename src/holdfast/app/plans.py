@@ -1,0 +1,100 @@
+"""From document texts to saved plans: what `plan` shows and `apply` starts from."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from holdfast.app.wiring import Control
+from holdfast.core.finding import Finding, Severity
+from holdfast.spec import builtin
+from holdfast.spec.changes import refusals
+from holdfast.spec.document import Source
+from holdfast.spec.load import load
+from holdfast.spec.model import ResolvedDatabase
+from holdfast.spec.resolve import Resolution, Surroundings, resolve
+from holdfast.store import databases, plans
+from holdfast.store.plans import SavedPlan
+from holdfast.workflows.planning import RETAINED, planned
+
+
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """One saved plan a database, or findings of which at least one is an error and no plan."""
+
+    plans: tuple[SavedPlan, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether no finding is an error."""
+        return not any(finding.severity is Severity.ERROR for finding in self.findings)
+
+
+async def make(control: Control, sources: Sequence[Source]) -> Plans:
+    """Read all documents, and plan every database in them unless one has an error.
+
+    Nothing is changed but that the plans are saved. Raises `Transient` when etcd does not answer.
+    """
+    present = await _present(control)
+    resolution = await asyncio.to_thread(_resolved, control, sources, present)
+    findings = [*resolution.findings, *_refused(resolution, present)]
+    if any(finding.severity is Severity.ERROR for finding in findings):
+        return Plans((), tuple(findings))
+    made = await asyncio.gather(
+        *(planned(control.platform, resolved) for resolved in resolution.databases)
+    )
+    saved = []
+    async with control.platform.store.begin() as connection:
+        for resolved, each in zip(resolution.databases, made, strict=True):
+            plan_id = await plans.save(connection, each.plan, resolved.to_json())
+            saved.append(await plans.get(connection, plan_id))
+    return Plans(tuple(saved), tuple(findings))
+
+
+async def get(control: Control, plan_id: str) -> SavedPlan:
+    """One saved plan. Raises `NotFound`."""
+    async with control.platform.store.begin() as connection:
+        return await plans.get(connection, plan_id)
+
+
+async def _present(control: Control) -> Mapping[str, ResolvedDatabase]:
+    async with control.platform.store.begin() as connection:
+        found = await databases.every(connection)
+    retained = [each.name for each in found if each.phase == RETAINED]
+    return {
+        each.name: ResolvedDatabase.from_json(each.spec)
+        for each in found
+        if each.name not in retained
+    }
+
+
+def _resolved(
+    control: Control, sources: Sequence[Source], present: Mapping[str, ResolvedDatabase]
+) -> Resolution:
+    return resolve(
+        load(sources),
+        Surroundings(
+            tiers=builtin.tiers(),
+            sizes=builtin.sizes(),
+            installed=control.platform.installed(),
+            running={name: each.version for name, each in present.items()},
+            today=control.platform.clock.now().date(),
+        ),
+    )
+
+
+def _refused(
+    resolution: Resolution, present: Mapping[str, ResolvedDatabase]
+) -> list[Finding]:
+    return [
+        finding
+        for resolved in resolution.databases
+        if resolved.name in present
+        for finding in refusals(
+            present[resolved.name], resolved, resolution.locations.get(resolved.name)
+        )
+    ]
+
+

@@ -1,0 +1,87 @@
+"""Delete a database: retain its backups, proven to be readable first, or purge everything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from holdfast.core.change import Json
+from holdfast.core.errors import Error, Invalid
+from holdfast.engines.postgresql.cluster import Cluster
+from holdfast.engines.postgresql.perform.backup import take
+from holdfast.engines.postgresql.perform.destroy import (
+    destroy_backups,
+    destroy_cluster,
+    read_repository,
+)
+from holdfast.store import backups, databases, nodes, secrets
+from holdfast.workflows.planning import RETAINED, cluster_of, doors
+from holdfast.workflows.run import Run
+
+KIND = "delete"
+MODES = ("retain-data", "purge")
+
+
+def check(request: Mapping[str, Json]) -> None:
+    """A request says what becomes of the data: `mode` is `retain-data` or `purge`."""
+    if request.get("mode") not in MODES:
+        raise Invalid(
+            f"delete got mode {request.get('mode')!r}", hint=f"choose one of {', '.join(MODES)}"
+        )
+
+
+async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
+    """Outcome: `mode`, and the label of the final backup where the data are retained."""
+    cluster = await cluster_of(run)
+    label = None
+    if request["mode"] == "retain-data":
+        label = await run.step("take a final backup", _final_backup, run, cluster)
+        await run.step("read every file of the backups", _read_back, run, cluster)
+    await run.step("mark it as being deleted", _phase, run, "deleting")
+    await run.step("stop and remove every node", _destroy, run, cluster)
+    if request["mode"] == "purge":
+        await run.step("remove the backups", _purge, run, cluster)
+    await run.step("forget it", _forget, run, cluster, request["mode"])
+    return {"mode": request["mode"], "final_backup": label}
+
+
+async def _final_backup(run: Run, cluster: Cluster) -> Json:
+    taken = await take(cluster, doors(run.platform, run.log), "full")
+    return taken["label"]
+
+
+async def _read_back(run: Run, cluster: Cluster) -> Json:
+    said = await read_repository(cluster, doors(run.platform, run.log))
+    if "error" in said.lower():
+        raise Error(
+            f"the backups of {cluster.name} cannot be read back: {said[-300:]}",
+            subject=f"database {cluster.name}",
+            hint="nothing was deleted; look at the repository, then try again",
+        )
+    return None
+
+
+async def _phase(run: Run, phase: str) -> Json:
+    async with run.platform.store.begin() as connection:
+        await databases.set_phase(connection, run.database or "", phase)
+
+
+async def _destroy(run: Run, cluster: Cluster) -> Json:
+    await destroy_cluster(cluster, doors(run.platform, run.log))
+
+
+async def _purge(run: Run, cluster: Cluster) -> Json:
+    await destroy_backups(cluster, doors(run.platform, run.log))
+
+
+async def _forget(run: Run, cluster: Cluster, mode: str) -> Json:
+    """Give the addresses back; with retained data the repository's key stays too."""
+    async with run.platform.store.begin() as connection:
+        if mode == "retain-data":
+            await nodes.release_all(connection, cluster.name)
+            for part in ("etcd", "role/"):
+                await secrets.remove(connection, f"{cluster.name}/{part}")
+            await databases.set_phase(connection, cluster.name, RETAINED)
+            return
+        await secrets.remove(connection, f"{cluster.name}/")
+        await backups.remove_all(connection, cluster.name)
+        await databases.remove(connection, cluster.name)
