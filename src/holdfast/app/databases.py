@@ -12,9 +12,9 @@ from holdfast.core.errors import Conflict, Error, NotFound, Refused
 from holdfast.core.layout import POOL_RO_PORT, POOL_RW_PORT, POSTGRESQL_PORT
 from holdfast.engines.postgresql.cluster import Cluster
 from holdfast.engines.postgresql.endpoints import login, uri
+from holdfast.engines.postgresql.leadership import leader_name
 from holdfast.engines.postgresql.observe_node import Member
 from holdfast.engines.postgresql.parameters import Parameter
-from holdfast.engines.postgresql.perform.switchover import leader_name
 from holdfast.engines.postgresql.render_patroni import cluster_parameters
 from holdfast.engines.postgresql.topology import topology
 from holdfast.spec.model import DeletionPolicy, ResolvedDatabase

@@ -85,9 +85,7 @@ def _resolved(
     )
 
 
-def _refused(
-    resolution: Resolution, present: Mapping[str, ResolvedDatabase]
-) -> list[Finding]:
+def _refused(resolution: Resolution, present: Mapping[str, ResolvedDatabase]) -> list[Finding]:
     return [
         finding
         for resolved in resolution.databases
@@ -96,5 +94,3 @@ def _refused(
             present[resolved.name], resolved, resolution.locations.get(resolved.name)
         )
     ]
-
-

@@ -128,6 +128,29 @@ class Change:
         )
 
 
+def difference(
+    before: Mapping[str, Json], after: Mapping[str, Json]
+) -> tuple[dict[str, Json], dict[str, Json]]:
+    """The parts of two mappings that differ, nested mappings likewise.
+
+    A key that stands on one side only is absent on the other.
+    """
+    left: dict[str, Json] = {}
+    right: dict[str, Json] = {}
+    for key in [*before, *(each for each in after if each not in before)]:
+        old, new = before.get(key), after.get(key)
+        if key in before and key in after and old == new:
+            continue
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            left[key], right[key] = difference(old, new)
+            continue
+        if key in before:
+            left[key] = old
+        if key in after:
+            right[key] = new
+    return left, right
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What an apply of one database would do, in an order in which `needs` come first.

@@ -63,7 +63,7 @@ async def _accept(run: Run, plan_id: str) -> Json:
         raise StalePlan(
             f"the plan for {resolved.name} does not hold any more: {_moved(saved.plan, fresh)}",
             subject=f"database {resolved.name}",
-            hint=f"make a new plan and look at it: holdfast plan, then holdfast apply",
+            hint="make a new plan and look at it: holdfast plan, then holdfast apply",
         )
     return {
         "document": resolved.to_json(),
@@ -136,5 +136,3 @@ async def _record(run: Run, cluster: Cluster, changes: list[Change]) -> Json:
 async def _phase(run: Run, name: str, phase: str) -> None:
     async with run.platform.store.begin() as connection:
         await databases.set_phase(connection, name, phase)
-
-

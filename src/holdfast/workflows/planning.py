@@ -131,9 +131,7 @@ async def _addresses(platform: Platform, resolved: ResolvedDatabase) -> Mapping[
             present = await databases.find(connection, resolved.name)
             refuse_retained(present)
             if present is None:
-                await databases.put(
-                    connection, resolved.name, resolved.to_json(), phase="planned"
-                )
+                await databases.put(connection, resolved.name, resolved.to_json(), phase="planned")
             raise _Taken(await allocate(connection, platform, resolved))
     except _Taken as taken:
         return taken.addresses

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from holdfast.core.change import Json
 from holdfast.engines.postgresql.cluster import Cluster
-from holdfast.engines.postgresql.perform.switchover import leader_name, switch_over
+from holdfast.engines.postgresql.leadership import leader_name
+from holdfast.engines.postgresql.perform.switchover import switch_over
 from holdfast.workflows.planning import cluster_of, doors
 from holdfast.workflows.run import Run
 

@@ -34,7 +34,7 @@ class Installation:
 
     `bindir` holds PostgreSQL's, of the cluster's major version; `packages` is the folder that
     Python imports the data plane's own programs from; `libraries` are those that PostgreSQL can
-    preload here (`$libdir/*.so` without the suffix).
+    preload here (`$libdir/*.so` without the suffix); `pgbouncer_version` is (major, minor).
     """
 
     bindir: str
@@ -43,6 +43,7 @@ class Installation:
     pgbouncer: str
     pgbackrest: str
     libraries: frozenset[str] = frozenset({"pg_stat_statements"})
+    pgbouncer_version: tuple[int, int] = (1, 18)
 
 
 @dataclass(frozen=True, slots=True)

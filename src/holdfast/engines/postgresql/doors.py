@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
@@ -10,6 +12,7 @@ from typing import Any, Protocol, TypeAlias
 import psycopg
 
 from holdfast.core.layout import POSTGRESQL_PORT
+from holdfast.engines.postgresql.catalog.scram import scram_verifier
 from holdfast.engines.postgresql.cluster import POSTGRES, Cluster, Node, filled, references
 from holdfast.system import postgresql
 from holdfast.system.clock import Clock
@@ -46,6 +49,27 @@ class Issuer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """A password with the verifier that PostgreSQL is given instead of it."""
+
+    password: str
+    verifier: str
+
+    def __repr__(self) -> str:
+        return "Login(...)"
+
+
+def verifier(password: str) -> str:
+    """The SCRAM verifier of one of the platform's own passwords, the same every time.
+
+    The salt follows from the password, so that nothing but the password has to be kept. It is
+    as unique as the password, which is random and never used twice.
+    """
+    salt = hashlib.sha256(b"holdfast scram salt\0" + password.encode()).digest()[:16]
+    return scram_verifier(password, salt)
+
+
+@dataclass(frozen=True, slots=True)
 class Doors:
     """The engine's doors. `identity` is the control plane's own client certificate.
 
@@ -62,10 +86,18 @@ class Doors:
     note: Callable[[str], None]
 
     def connect(
-        self, node: Node, database: str = POSTGRES, **settings: str
+        self, node: Node, database: str = POSTGRES, *, synchronous: bool = True
     ) -> AbstractAsyncContextManager[Connection]:
-        """A superuser's connection to one node, by certificate over TLS."""
-        return _closing(self.identity, node, database, settings)
+        """A superuser's connection to one node, by certificate over TLS.
+
+        Without `synchronous`, its commits wait for no standby.
+        """
+        return _closing(self.identity, node, database, synchronous)
+
+    async def login(self, reference: str) -> Login:
+        """The password of a login and its verifier; made now when there is none yet."""
+        password = await self.secrets.ensure(reference)
+        return Login(password, await asyncio.to_thread(verifier, password))
 
     async def fill(self, template: str, *, make: bool) -> str | None:
         """The template with its secrets; None when one is missing and `make` is False."""
@@ -80,7 +112,7 @@ class Doors:
 
 @asynccontextmanager
 async def _closing(
-    identity: Identity, node: Node, database: str, settings: Mapping[str, str]
+    identity: Identity, node: Node, database: str, synchronous: bool
 ) -> AsyncIterator[Connection]:
     connection = await postgresql.connect(
         host=node.address,
@@ -91,9 +123,10 @@ async def _closing(
         sslrootcert=identity.ca,
         sslcert=identity.certificate,
         sslkey=identity.key,
-        **settings,
     )
     async with connection:
+        if not synchronous:
+            await connection.execute("set synchronous_commit = local")
         yield connection
 
 

@@ -69,7 +69,7 @@ def uri(
 ) -> str:
     """A libpq URI. With `leader` known its node stands first: one hop less while it leads."""
     port = (POOL_RO_PORT if read_only else POOL_RW_PORT) if pooled else POSTGRESQL_PORT
-    nodes = sorted(cluster.nodes, key=lambda node: ((node.name == leader) == read_only))
+    nodes = sorted(cluster.nodes, key=lambda node: (node.name == leader) == read_only)
     hosts = ",".join(f"{node.address}:{port}" for node in nodes)
     options: dict[str, str | int] = {
         "sslmode": "verify-full",

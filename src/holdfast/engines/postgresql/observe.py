@@ -14,13 +14,18 @@ from dataclasses import dataclass, field
 from holdfast.core.change import Json, Resource, state
 from holdfast.core.errors import Error
 from holdfast.core.layout import etcd_prefix, etcd_user
-from holdfast.engines.postgresql import catalog
-from holdfast.engines.postgresql.cluster import Cluster
-from holdfast.engines.postgresql.doors import Doors, by_name
+from holdfast.engines.postgresql.catalog import observe as catalog
+from holdfast.engines.postgresql.cluster import Cluster, Node
+from holdfast.engines.postgresql.doors import Doors, by_name, verifier
 from holdfast.engines.postgresql.observe_backup import archive, backup
 from holdfast.engines.postgresql.observe_files import files, folders
 from holdfast.engines.postgresql.observe_node import Member, node_resources
-from holdfast.engines.postgresql.render import TAKES_WRITES, cluster_folders, cluster_templates
+from holdfast.engines.postgresql.render import (
+    TAKES_WRITES,
+    cluster_folders,
+    cluster_templates,
+    wanted_catalog,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +43,23 @@ async def observe(cluster: Cluster, doors: Doors) -> Observed:
     services = await doors.host.services.status()
     leader_key = keys.get(f"{etcd_prefix(cluster.name)}leader")
     leader = leader_key.value if leader_key else None
-    groups = await asyncio.gather(
-        _etcd(cluster, doors, keys),
-        folders("cluster/folders", cluster_folders(cluster), cluster, doors),
-        files("cluster/files", cluster_templates(cluster), doors),
-        _surplus(cluster, doors),
-        _led(cluster, doors, leader),
-        archive(cluster, doors),
-        backup(cluster, doors),
-        *(node_resources(cluster, node, doors, services) for node in cluster.nodes),
+    parts, looked_at = await asyncio.gather(
+        asyncio.gather(
+            _etcd(cluster, doors, keys),
+            folders("cluster/folders", cluster_folders(cluster), cluster, doors),
+            files("cluster/files", cluster_templates(cluster), doors),
+            _surplus(cluster, doors),
+            _led(cluster, doors, leader),
+            archive(cluster, doors),
+            backup(cluster, doors),
+        ),
+        asyncio.gather(*(node_resources(cluster, node, doors, services) for node in cluster.nodes)),
     )
+    resources = [resource for part in parts for resource in part]
+    resources += [resource for found, _ in looked_at for resource in found]
     members = {
-        node.name: found[1]
-        for node, found in zip(cluster.nodes, groups[7:], strict=True)
+        node.name: member for node, (_, member) in zip(cluster.nodes, looked_at, strict=True)
     }
-    resources: list[Resource] = []
-    for group in groups[:7]:
-        resources.extend(group)
-    for found in groups[7:]:
-        resources.extend(found[0])
     return Observed(state(resources), leader, members)
 
 
@@ -67,9 +70,7 @@ async def _etcd(cluster: Cluster, doors: Doors, keys: dict[str, Json]) -> list[R
         found.append(Resource("etcd/user", "etcd-user", attributes))
     configuration = keys.get(f"{etcd_prefix(cluster.name)}config")
     if configuration is not None:
-        found.append(
-            Resource("configuration", "configuration", json.loads(configuration.value))
-        )
+        found.append(Resource("configuration", "configuration", json.loads(configuration.value)))
     return found
 
 
@@ -94,7 +95,22 @@ async def _led(cluster: Cluster, doors: Doors, leader: str | None) -> list[Resou
             row = await (await connection.execute("select pg_is_in_recovery()")).fetchone()
         if row is None or row[0]:
             return [Resource("leader", "leader", {"state": f"{node.name} is in recovery"})]
-        found = await catalog.observe(cluster.spec, cluster.version, doors, node)
+        found = await _catalog(cluster, doors, node)
     except Error as error:
         return [Resource("leader", "leader", {"state": error.message})]
     return [Resource("leader", "leader", {"state": TAKES_WRITES}), *found]
+
+
+async def _catalog(cluster: Cluster, doors: Doors, leader: Node) -> list[Resource]:
+    wanted = wanted_catalog(cluster)
+    references = [
+        str(each.attributes["password"]).removeprefix("secret:")
+        for each in wanted
+        if each.kind == "role" and each.attributes.get("password")
+    ]
+    known = {
+        reference: await asyncio.to_thread(verifier, password)
+        for reference in references
+        if (password := await doors.secrets.get(reference)) is not None
+    }
+    return await catalog.observe(lambda name: doors.connect(leader, name), wanted, known)

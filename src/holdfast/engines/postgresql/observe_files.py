@@ -50,15 +50,11 @@ async def _file(path: str, template: Template, doors: Doors) -> str | None:
     return f"{stat.mode:04o} {digest}"
 
 
-async def certificates(
-    id: str, wanted: tuple[Certificate, ...], doors: Doors
-) -> list[Resource]:
+async def certificates(id: str, wanted: tuple[Certificate, ...], doors: Doors) -> list[Resource]:
     """One resource with the certificates that are there and good, or why one is not."""
     found = await asyncio.gather(*(_certificate(each, doors) for each in wanted))
     attributes: dict[str, Json] = {
-        str(each.path): said
-        for each, said in zip(wanted, found, strict=True)
-        if said is not None
+        str(each.path): said for each, said in zip(wanted, found, strict=True) if said is not None
     }
     return [Resource(id, "certificates", attributes)] if attributes else []
 

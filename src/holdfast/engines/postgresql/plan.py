@@ -1,7 +1,7 @@
 """The planner: two states in, changes out. Pure.
 
-A change is planned where the desired and the observed attributes differ, with only the differing
-part in `before` and `after`. What was observed and is not wanted any more goes away last.
+A change is planned where the desired and the observed attributes differ. What was observed and is
+not wanted any more goes away last.
 """
 
 from __future__ import annotations
@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from holdfast.core.change import Action, Change, Disruption, Json, Plan, Resource, State
+from holdfast.core.change import (
+    Action,
+    Change,
+    Disruption,
+    Json,
+    Plan,
+    Resource,
+    State,
+    difference,
+)
 from holdfast.engines.postgresql.disruption import disruption, undo
 
 
@@ -24,9 +33,7 @@ def plan(database: str, desired: State, observed: State) -> Plan:
         for target in [*desired, *(each for each in observed if each not in desired)]
         if _differs(desired.get(target), observed.get(target))
     }
-    linked = [
-        replace(change, needs=_needs(change, desired, wanted)) for change in wanted.values()
-    ]
+    linked = [replace(change, needs=_needs(change, desired, wanted)) for change in wanted.values()]
     return Plan(database, tuple(in_order(linked)))
 
 
@@ -70,11 +77,10 @@ def _change(desired: Resource | None, observed: Resource | None) -> Change:
     assert resource is not None
     before: Mapping[str, Json] | None = None if observed is None else observed.attributes
     after: Mapping[str, Json] | None = None if desired is None else desired.attributes
-    action = (
-        Action.CREATE if before is None else Action.DELETE if after is None else Action.UPDATE
+    action = Action.CREATE if before is None else Action.DELETE if after is None else Action.UPDATE
+    differing = (
+        difference(before, after) if before is not None and after is not None else (before, after)
     )
-    if before is not None and after is not None:
-        before, after = difference(before, after)
     return Change(
         id=f"{action} {resource.id}",
         kind=resource.kind,
@@ -82,7 +88,7 @@ def _change(desired: Resource | None, observed: Resource | None) -> Change:
         target=resource.id,
         before=before,
         after=after,
-        disruption=disruption(resource.kind, action, before, after),
+        disruption=disruption(resource.kind, action, *differing),
         reason=_reason(desired, action),
         undo=undo(resource.kind, action),
     )
@@ -94,29 +100,6 @@ def _reason(desired: Resource | None, action: Action) -> str:
     if action is Action.CREATE:
         return desired.reason
     return f"differs from the document: {desired.reason}" if desired.reason else "differs"
-
-
-def difference(
-    before: Mapping[str, Json], after: Mapping[str, Json]
-) -> tuple[dict[str, Json], dict[str, Json]]:
-    """The parts of two mappings that differ, nested mappings likewise.
-
-    A key that stands on one side only is absent on the other.
-    """
-    left: dict[str, Json] = {}
-    right: dict[str, Json] = {}
-    for key in [*before, *(each for each in after if each not in before)]:
-        old, new = before.get(key), after.get(key)
-        if key in before and key in after and old == new:
-            continue
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            left[key], right[key] = difference(old, new)
-            continue
-        if key in before:
-            left[key] = old
-        if key in after:
-            right[key] = new
-    return left, right
 
 
 def _needs(change: Change, desired: State, changes: Mapping[str, Change]) -> tuple[str, ...]:

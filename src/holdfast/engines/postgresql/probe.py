@@ -36,7 +36,9 @@ async def _endpoint(cluster: Cluster, doors: Doors, pooled: bool, deadline_s: fl
     async def outstanding() -> str:
         try:
             # PgBouncer refuses start-up options that it does not know, so none are sent.
-            connection = await postgresql.connect(target, options="" if pooled else "-c lock_timeout=0")
+            connection = await postgresql.connect(
+                target, options="" if pooled else "-c lock_timeout=0"
+            )
             async with connection:
                 await connection.execute(WRITE)
         except (Error, psycopg.Error) as error:

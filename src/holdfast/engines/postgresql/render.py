@@ -13,15 +13,15 @@ from pathlib import PurePosixPath
 
 from holdfast.core.change import Json, Resource, state
 from holdfast.core.layout import etcd_prefix, etcd_user
-from holdfast.engines.postgresql import catalog
+from holdfast.engines.postgresql.catalog import render as catalog
 from holdfast.engines.postgresql.cluster import (
-    CONTROL_NAME,
     POOLER,
     REPLICATOR,
     REWIND,
     Cluster,
     Node,
 )
+from holdfast.engines.postgresql.parameters import preload
 from holdfast.engines.postgresql.render_backup import cluster_backup_file, node_backup_file
 from holdfast.engines.postgresql.render_node import agent_file, pooler_files
 from holdfast.engines.postgresql.render_patroni import (
@@ -32,6 +32,7 @@ from holdfast.engines.postgresql.render_patroni import (
     hba_rules,
     ident_rules,
     node_configuration,
+    parameter_surroundings,
 )
 from holdfast.engines.postgresql.render_programs import programs
 
@@ -91,7 +92,7 @@ def _resources(cluster: Cluster) -> Iterator[Resource]:
         after=tuple(f"node/{node.ordinal}/process/patroni" for node in cluster.nodes),
         reason="one node takes writes",
     )
-    for resource in catalog.desired(cluster.spec, cluster.version):
+    for resource in wanted_catalog(cluster):
         yield Resource(
             resource.id,
             resource.kind,
@@ -100,6 +101,21 @@ def _resources(cluster: Cluster) -> Iterator[Resource]:
             reason=resource.reason,
         )
     yield from _recoverability(cluster)
+
+
+def wanted_catalog(cluster: Cluster) -> list[Resource]:
+    """Roles, databases, schemas, grants and extensions of the platform."""
+    return catalog.desired(
+        cluster.spec,
+        cluster.version,
+        cluster.resolved.max_connections,
+        preload(
+            cluster.version,
+            cluster.size,
+            cluster.tier,
+            parameter_surroundings(cluster),
+        ),
+    )
 
 
 def _recoverability(cluster: Cluster) -> Iterator[Resource]:
@@ -132,9 +148,7 @@ def _node(cluster: Cluster, node: Node) -> Iterator[Resource]:
         after=(f"{base}/folders",),
         reason="TLS on every hop, from the internal CA",
     )
-    yield _files(
-        f"{base}/files", node_templates(cluster, node), (f"{base}/folders", "etcd/user")
-    )
+    yield _files(f"{base}/files", node_templates(cluster, node), (f"{base}/folders", "etcd/user"))
     for part, program in programs(cluster, node).items():
         first = ("configuration", f"{base}/certificates", f"{base}/files")
         # The poolers and the agent are of no use before there is somebody to talk to, and
@@ -238,6 +252,3 @@ def node_templates(cluster: Cluster, node: Node) -> dict[str, Template]:
         **{path: Template(text) for path, text in pooler_files(cluster, node).items()},
         **{path: Template(text) for path, text in agent_file(cluster, node).items()},
     }
-
-
-__all__ = ["CONTROL_NAME", "Certificate", "Template", "desired"]

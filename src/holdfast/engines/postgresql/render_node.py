@@ -9,7 +9,23 @@ from __future__ import annotations
 import json
 
 from holdfast.core.layout import POOL_RO_PORT, POOL_RW_PORT, etcd_user
-from holdfast.engines.postgresql.cluster import POOLER, Cluster, Node, etcd_password, secret
+from holdfast.engines.postgresql.cluster import (
+    MONITOR,
+    POOLER,
+    POSTGRES,
+    REPLICATOR,
+    REWIND,
+    Cluster,
+    Node,
+    etcd_password,
+    secret,
+)
+from holdfast.engines.postgresql.render_pooler import (
+    PoolerSettings,
+    pool_size,
+    pooler_ini,
+    user_list,
+)
 
 SIDES = {"rw": POOL_RW_PORT, "ro": POOL_RO_PORT}
 
@@ -17,6 +33,33 @@ SIDES = {"rw": POOL_RW_PORT, "ro": POOL_RO_PORT}
 def databases_file(node: Node, side: str) -> str:
     """The include file with a pooler's `[databases]`; the agent owns it."""
     return str(node.paths.run / f"pgbouncer-{side}.databases.ini")
+
+
+def pooler_files(cluster: Cluster, node: Node) -> dict[str, str]:
+    """The configuration of both poolers and the list of users that may be in neither."""
+    users = str(node.paths.conf / "pgbouncer.users")
+    closed = (POSTGRES, REPLICATOR, REWIND, POOLER, MONITOR, "holdfast_backup")
+    # Every node's read-write pooler leads to the leader, and any of the read-only ones may.
+    poolers = 2 * len(cluster.nodes)
+    files = {users: user_list(closed)}
+    for side, port in SIDES.items():
+        settings = PoolerSettings(
+            address=node.address,
+            port=port,
+            socket_folder=str(node.paths.run),
+            databases_file=databases_file(node, side),
+            users_file=users,
+            ca=str(cluster.site.ca_certificate),
+            server=str(node.paths.pki / "server"),
+            client=str(node.paths.pki / POOLER),
+            auth_user=POOLER,
+            pool_size=pool_size(
+                cluster.resolved.max_connections, poolers, len(cluster.spec.databases)
+            ),
+            version=cluster.installation.pgbouncer_version,
+        )
+        files[str(node.paths.conf / f"pgbouncer-{side}.ini")] = pooler_ini(settings)
+    return files
 
 
 def agent_file(cluster: Cluster, node: Node) -> dict[str, str]:

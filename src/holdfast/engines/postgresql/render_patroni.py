@@ -79,9 +79,14 @@ def cluster_parameters(cluster: Cluster) -> tuple[Parameter, ...]:
         replace(cluster.size, max_connections=cluster.resolved.max_connections),
         cluster.tier,
         cluster.spec.parameters,
-        Surroundings(
-            extensions=frozenset(cluster.spec.extensions), libraries=cluster.installation.libraries
-        ),
+        parameter_surroundings(cluster),
+    )
+
+
+def parameter_surroundings(cluster: Cluster) -> Surroundings:
+    """What the baseline rests on beside the document."""
+    return Surroundings(
+        extensions=frozenset(cluster.spec.extensions), libraries=cluster.installation.libraries
     )
 
 
@@ -250,7 +255,7 @@ def as_yaml(document: Mapping[str, Json]) -> str:
     """Block-style YAML."""
     writer = YAML(typ="safe", pure=True)
     writer.default_flow_style = False
-    writer.sort_base_mapping_type_on_output = False  # type: ignore[attr-defined]
+    writer.representer.sort_base_mapping_type_on_output = False
     text = io.StringIO()
     writer.dump(dict(document), text)
     return text.getvalue()

@@ -12,9 +12,10 @@ from typing import TypeAlias
 
 from holdfast.core.change import Action, Change
 from holdfast.core.errors import Bug
-from holdfast.engines.postgresql import catalog
+from holdfast.engines.postgresql.catalog import perform as catalog
 from holdfast.engines.postgresql.cluster import Cluster
 from holdfast.engines.postgresql.doors import Doors
+from holdfast.engines.postgresql.leadership import to_leader
 from holdfast.engines.postgresql.perform import backup, files, member, node, settings
 
 Performer: TypeAlias = Callable[[Change, Cluster, Doors], Awaitable[None]]
@@ -39,9 +40,17 @@ async def perform(change: Change, cluster: Cluster, doors: Doors) -> None:
         await node.remove(change, cluster, doors)
         return
     if change.kind in catalog.KINDS:
-        await catalog.perform(change, cluster, doors)
+        await _perform_catalog(change, cluster, doors)
         return
     performer = _PERFORMERS.get(change.kind)
     if performer is None:
         raise Bug(f"nobody performs changes of kind {change.kind!r}", subject=change.target)
     await performer(change, cluster, doors)
+
+
+async def _perform_catalog(change: Change, cluster: Cluster, doors: Doors) -> None:
+    # Local commits, because while a strict cluster is being born there is no standby yet to wait
+    # for. Nothing is declared ready before a later commit has come back through a standby, and
+    # that one brings all of these along.
+    connect = await to_leader(cluster, doors, synchronous=False)
+    await catalog.perform(change, connect, doors.login)

@@ -8,9 +8,9 @@ from holdfast.core.change import Change
 from holdfast.core.errors import Bug, Error
 from holdfast.engines.postgresql.cluster import Cluster
 from holdfast.engines.postgresql.doors import Doors, by_name
+from holdfast.engines.postgresql.leadership import leader_name
 from holdfast.engines.postgresql.observe_backup import archive as observe_archive
 from holdfast.engines.postgresql.observe_backup import backup as observe_backup
-from holdfast.engines.postgresql.perform.switchover import leader_name
 from holdfast.engines.postgresql.perform.waiting import until
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from holdfast.core.layout import etcd_prefix, etcd_user
 from holdfast.engines.postgresql.cluster import Cluster
 from holdfast.engines.postgresql.doors import Doors
+from holdfast.engines.postgresql.leadership import leader_name
 from holdfast.engines.postgresql.perform.backup import pgbackrest
 from holdfast.engines.postgresql.perform.node import destroy_node
-from holdfast.engines.postgresql.perform.switchover import leader_name
 
 
 async def destroy_cluster(cluster: Cluster, doors: Doors) -> None:

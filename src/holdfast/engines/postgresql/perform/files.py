@@ -85,8 +85,10 @@ async def certificates(change: Change, cluster: Cluster, doors: Doors) -> None:
     for wanted in node_certificates(node):
         present = await doors.host.read(f"{wanted.path}.crt")
         key = await doors.host.stat(f"{wanted.path}.key")
-        if present and key and not doors.issuer.fault(
-            present, wanted.common_name, wanted.addresses
+        if (
+            present
+            and key
+            and not doors.issuer.fault(present, wanted.common_name, wanted.addresses)
         ):
             continue
         certificate, private = doors.issuer.issue(wanted.common_name, wanted.addresses)
@@ -100,7 +102,8 @@ async def certificates(change: Change, cluster: Cluster, doors: Doors) -> None:
             *(
                 doors.host.run(["kill", "-HUP", str(status.pid)], check=False)
                 for program in programs(cluster, node).values()
-                if (status := services.get(program.name)) and status.pid
+                if (status := services.get(program.name))
+                and status.pid
                 # The agent takes HUP for its end; it reads its files at every connection.
                 and not program.name.endswith("-agent")
             )

@@ -8,6 +8,7 @@ from holdfast.core.change import Change
 from holdfast.core.errors import Error
 from holdfast.engines.postgresql.cluster import Cluster, Node
 from holdfast.engines.postgresql.doors import Doors
+from holdfast.engines.postgresql.leadership import leader_name
 from holdfast.engines.postgresql.observe_node import (
     Member,
     in_service,
@@ -17,7 +18,6 @@ from holdfast.engines.postgresql.observe_node import (
 )
 from holdfast.engines.postgresql.perform.files import node_of
 from holdfast.engines.postgresql.perform.restart import rolling_restart
-from holdfast.engines.postgresql.perform.switchover import leader_name
 from holdfast.engines.postgresql.perform.waiting import until
 from holdfast.engines.postgresql.render_patroni import hba_rules, ident_rules
 
@@ -72,11 +72,7 @@ async def _may_be_copied(cluster: Cluster, node: Node, member: Member, doors: Do
     """Only a replica that Patroni runs, and only while somebody else leads."""
     leader = await leader_name(cluster, doors)
     busy = ("creating replica", "initializing new cluster", "running custom bootstrap script")
-    return (
-        leader not in (None, node.name)
-        and member.role == "replica"
-        and member.state not in busy
-    )
+    return leader not in (None, node.name) and member.role == "replica" and member.state not in busy
 
 
 async def _copy_anew(node: Node, doors: Doors) -> None:

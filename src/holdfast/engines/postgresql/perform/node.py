@@ -7,8 +7,9 @@ from holdfast.core.errors import Bug, Error
 from holdfast.core.layout import etcd_prefix
 from holdfast.engines.postgresql.cluster import Cluster, Node
 from holdfast.engines.postgresql.doors import Doors, by_name
+from holdfast.engines.postgresql.leadership import leader_name
 from holdfast.engines.postgresql.perform.files import node_of
-from holdfast.engines.postgresql.perform.switchover import leader_name, switch_over
+from holdfast.engines.postgresql.perform.switchover import switch_over
 from holdfast.engines.postgresql.perform.waiting import until
 from holdfast.engines.postgresql.render_programs import PARTS, programs
 from holdfast.system.host import program_name

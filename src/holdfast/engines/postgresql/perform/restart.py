@@ -12,8 +12,9 @@ import asyncio
 from holdfast.core.errors import Error
 from holdfast.engines.postgresql.cluster import Cluster, Node
 from holdfast.engines.postgresql.doors import Doors, by_name
+from holdfast.engines.postgresql.leadership import leader_name
 from holdfast.engines.postgresql.observe_node import in_service, observe_member
-from holdfast.engines.postgresql.perform.switchover import held, leader_name, switch_over
+from holdfast.engines.postgresql.perform.switchover import held, switch_over
 from holdfast.engines.postgresql.perform.waiting import until
 
 

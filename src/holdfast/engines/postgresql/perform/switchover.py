@@ -25,6 +25,7 @@ from holdfast.core.errors import Conflict, Error, TimedOut
 from holdfast.core.layout import etcd_prefix
 from holdfast.engines.postgresql.cluster import Cluster, Node
 from holdfast.engines.postgresql.doors import Doors, by_name
+from holdfast.engines.postgresql.leadership import leader_name
 from holdfast.engines.postgresql.observe_node import in_service, observe_member
 from holdfast.engines.postgresql.perform.waiting import until
 from holdfast.engines.postgresql.render_patroni import planned_mark
@@ -42,12 +43,6 @@ class SwitchedOver:
     old: str
     new: str
     held_s: float
-
-
-async def leader_name(cluster: Cluster, doors: Doors) -> str | None:
-    """Who holds the leader key."""
-    found = await doors.etcd.get(f"{etcd_prefix(cluster.name)}leader")
-    return found.value if found else None
 
 
 async def switch_over(
@@ -172,9 +167,7 @@ async def _all_paused(cluster: Cluster, mark: str, doors: Doors) -> None:
         return ", ".join(late)
 
     try:
-        await until(
-            outstanding, doors, deadline_s=PAUSE_DEADLINE_S, what="the hold", every_s=0.01
-        )
+        await until(outstanding, doors, deadline_s=PAUSE_DEADLINE_S, what="the hold", every_s=0.01)
     except TimedOut as error:
         raise Conflict(
             f"clients of {cluster.name} could not be held: {error.message}",
