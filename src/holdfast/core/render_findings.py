@@ -73,6 +73,8 @@ def _paragraph(finding: Finding, lines: Mapping[str, Sequence[str]]) -> str:
         shown = [f"{finding.subject}: {head}" if finding.subject else head]
     else:
         shown = [f"{_plain(str(where))}: {head}", *_excerpt(where, lines.get(where.file, ()))]
+        if where.path and where.path not in finding.message:
+            shown.append(f"  in: {where.path}")
     if finding.hint:
         shown.append(f"  hint: {finding.hint}")
     return _plain("\n".join(shown)) + "\n"

@@ -19,6 +19,8 @@ from holdfast.spec.validate import mistakes
 
 MAX_FINDINGS = 100
 """For one document. Who makes more mistakes than that has the wrong file."""
+MAX_DOCUMENTS = 2_000
+"""In one file, empty ones counted."""
 _MODELS: dict[str, type[DatabaseSpec | TierSpec]] = {
     "Database": DatabaseSpec,
     "Tier": TierSpec,
@@ -48,23 +50,33 @@ def load(sources: Sequence[Source]) -> Loaded:
 def _load_text(file: str, text: str) -> tuple[list[Document], list[Finding]]:
     documents: list[Document] = []
     findings: list[Finding] = []
-    for line, part in split_documents(text):
-        if directive(part):
-            message = "directives (%YAML, %TAG) are not supported; documents are YAML 1.2"
-            fault = Fault("directive", line, 1, message, "remove the line")
+    for number, tree in enumerate(_trees(text)):
+        if number == MAX_DOCUMENTS:
+            message = f"the file holds more than {MAX_DOCUMENTS} documents"
+            place = tree.values.get((), (1, 1))
+            fault = Fault("too-many", *place, message, "split it into several files")
             findings.append(_finding(file, file, fault))
-            continue
-        for tree in trees(part, line):
-            if tree.data is None and not tree.faults:
-                continue  # nothing between two markers
-            document, faults = _document(file, tree)
-            if document is not None:
-                documents.append(document)
-            findings += faults
+            break
+        if tree.data is None and not tree.faults:
+            continue  # nothing between two markers
+        document, faults = _document(file, tree)
+        if document is not None:
+            documents.append(document)
+        findings += faults
     if not documents and not findings:
         fault = Fault("empty", 1, 1, "the file holds no document", "write one, or leave it out")
         findings.append(_finding(file, file, fault))
     return documents, findings
+
+
+def _trees(text: str) -> Iterator[Tree]:
+    for line, part in split_documents(text):
+        if directive(part):
+            message = "directives (%YAML, %TAG) are not supported; documents are YAML 1.2"
+            fault = Fault("directive", line, 1, message, "remove the line")
+            yield Tree(faults=[fault], complete=False)
+        else:
+            yield from trees(part, line)
 
 
 def _document(file: str, tree: Tree) -> tuple[Document | None, list[Finding]]:

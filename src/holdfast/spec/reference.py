@@ -8,6 +8,7 @@ from holdfast.core.change import Json
 from holdfast.core.units import show_bytes, show_duration
 from holdfast.spec import builtin
 from holdfast.spec.kinds import KINDS
+from holdfast.spec.load import MAX_DOCUMENTS
 from holdfast.spec.model import API_VERSION, TierSpec
 from holdfast.spec.names import IDENTIFIER_RULE, NAME_RULE, RESERVED
 from holdfast.spec.owned_parameters import PLATFORM_OWNED
@@ -23,9 +24,10 @@ A document is a mapping in YAML 1.2 with `apiVersion: {API_VERSION}` and a `kind
 several, separated by `---`. An editor that knows JSON Schema completes and checks them with
 `schema/holdfast.v1.schema.json`.
 
-A file has at most {MAX_BYTES // 2**20} MiB; a document at most {MAX_VALUES:,} values, {MAX_DEPTH}
-levels deep, with the values behind aliases counted each time. Tags, merge keys (`<<`) and
-directives are refused. Only `true` and `false` are booleans: `yes`, `no`, `on` and `off` are texts.
+A file has at most {MAX_BYTES // 2**20} MiB and {MAX_DOCUMENTS:,} documents; a document at most
+{MAX_VALUES:,} values, {MAX_DEPTH} levels deep, with the values behind aliases counted each time.
+Tags, merge keys (`<<`) and directives are refused. Only `true` and `false` are booleans: `yes`,
+`no`, `on` and `off` are texts.
 
 A duration is numbers with units, such as `30s`, `5m`, `1h30m` or `7d`. A size has a binary unit,
 such as `512MiB` or `10GiB`. A schedule is an interval such as `6h`, or five cron fields in UTC.
@@ -38,7 +40,7 @@ def reference() -> str:
     for kind, fields in KINDS.items():
         parts += [
             f"## {kind}\n",
-            f"{fields['description']} Fields with * are required (where what holds them is there).\n",
+            f"{fields['description']} Fields with * are required.\n",
         ]
         parts += [_table(_HEAD, _rows(fields)), ""]
     parts += ["## Built-in tiers\n", _table(*_tiers()), ""]

@@ -20,7 +20,7 @@ from holdfast.spec.model import (
     SizeClass,
     TierSpec,
 )
-from holdfast.spec.suggest import listing, meant
+from holdfast.spec.suggest import listing, meant, show
 
 CONNECTION_BYTES = 4 * 2**20
 """What an idle connection costs a node at the least: a process of its own and its caches."""
@@ -129,7 +129,7 @@ def _reference_faults(document: Document, tiers: Collection[str]) -> Iterator[Fi
     tier = document.data.get("tier")
     if isinstance(tier, str) and tier not in tiers:
         hint = meant(tier, sorted(tiers))
-        yield _error(document, "unknown-tier", ("tier",), f"there is no tier {tier!r}", hint)
+        yield _error(document, "unknown-tier", ("tier",), f"there is no tier {show(tier)}", hint)
 
 
 def _faults(

@@ -114,7 +114,7 @@ def _broken_rule(where: str, broken: Broken, reason: str) -> Sentence:
 def _value_hint(where: str, broken: Broken, value: str) -> str:
     if broken.field.get("pattern") == NAME_PATTERN:
         plain = re.sub(r"[^a-z0-9]+", "_", value[:60].lower()).strip("_0123456789")[:39]
-        if plain and not name_fault(plain):
+        if plain and not name_fault(plain) and not re.fullmatch(NAME_PATTERN, value):
             return f"write {plain!r}"
         return "choose another name"
     examples = broken.field.get("examples")
@@ -123,11 +123,7 @@ def _value_hint(where: str, broken: Broken, value: str) -> str:
 
 def _of_bound(words: str) -> Callable[[str, Broken], Sentence]:
     def say(where: str, broken: Broken) -> Sentence:
-        bound = broken.allowed
-        message = f"{where} is {show(broken.value)}; {words} is {bound}"
-        if "string" in broken.field.get("type", ()):
-            message = f"{where} is {show(broken.value)}, which has no unit"
-            return Sentence("bad-value", message, f"write it with a unit, as in {broken.value}s")
+        message = f"{where} is {show(broken.value)}; {words} is {broken.allowed}"
         return Sentence("out-of-range", message, f"write a number within {_range(broken.field)}")
 
     return say

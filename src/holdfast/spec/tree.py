@@ -34,7 +34,7 @@ MAX_VALUES = 10_000
 """Values in one document, with those behind aliases counted each time."""
 
 _ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
-"""What an escape such as "\\0" can bring in, and neither JSON in PostgreSQL nor a terminal wants."""
+"""What an escape such as "\\0" can bring in; PostgreSQL's jsonb cannot hold all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +166,9 @@ class _Builder:
             else:
                 self.tree.keys[here] = self.place(event)
                 found[key] = self.value(next(self.events), here)
+                if found[key] is None:
+                    # What is not there would stand at the beginning of the next line.
+                    self.tree.values[here] = self.tree.keys[here]
         return found
 
     def key(self, event: Event, path: Path) -> str:
@@ -229,7 +232,7 @@ class _Builder:
 
 def _syntax_fault(error: YAMLError, text: str, first_line: int) -> Fault:
     mark = getattr(error, "problem_mark", None)
-    if mark is None or "end of stream" in str(getattr(error, "problem", "")):
+    if mark is None or re.search("end of stream|stream end", str(getattr(error, "problem", ""))):
         # What is never closed is best shown where it was opened.
         mark = getattr(error, "context_mark", None) or mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
@@ -249,7 +252,7 @@ def _words(error: YAMLError) -> tuple[str, str]:
         return (str(error).splitlines() or [""])[0], ""
     problem = " ".join(str(error.problem or "").split()) or "it cannot be read"
     # The parser's own names for its tokens say nothing to a reader.
-    problem = re.sub(r",? but found \(?'<([a-z ]+)>',?\)?", r", but found \1", problem)
+    problem = re.sub(r",? but (?:found|got) \(?'?<([a-z ]+)>'?,?\)?", r", but found \1", problem)
     problem = re.sub(r"expected '?<([a-z ]+)>'?", r"expected \1", problem)
     return problem, " ".join(str(error.context or "").split())
 

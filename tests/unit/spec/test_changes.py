@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from holdfast.core.finding import Location
+from holdfast.spec.changes import refusals
+from tests.unit.spec.site import ORDERS, orders, resolved
+
+OLD = resolved(orders(version="15"))
+
+
+def test_no_change_and_possible_changes() -> None:
+    assert refusals(OLD, OLD) == []
+    other = orders(version="15", tier="tier-1", nodes="2", size="s", owner="else")
+    assert refusals(OLD, resolved(other)) == []
+
+
+def test_version_up_and_down() -> None:
+    (found,) = refusals(OLD, resolved(ORDERS))
+    assert found.id == "spec.cannot-change-version"
+    assert "cannot go up from 15 to 16" in found.message
+    (found,) = refusals(resolved(ORDERS), OLD)
+    assert "cannot go down from 16 to 15" in found.message
+    assert found.evidence == {"before": 16, "after": 15}
+
+
+def test_engine_name_and_checksums() -> None:
+    new = replace(
+        OLD,
+        spec=replace(OLD.spec, name="sales", engine="mariadb"),
+        tier=replace(OLD.tier, checksums=False),
+    )
+    place = Location("a.yaml", 3)
+    found = refusals(OLD, new, place)
+    assert [each.id for each in found] == [
+        "spec.cannot-change-name",
+        "spec.cannot-change-engine",
+        "spec.cannot-change-checksums",
+    ]
+    assert all(each.hint and each.location == place for each in found)
+    (found_on,) = refusals(replace(OLD, tier=replace(OLD.tier, checksums=False)), OLD)
+    assert "turn checksums on" in found_on.message
