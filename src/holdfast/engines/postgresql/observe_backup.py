@@ -9,6 +9,8 @@ from holdfast.engines.postgresql.cluster import Cluster
 from holdfast.engines.postgresql.doors import Doors
 
 _FULL = re.compile(r"\d{8}-\d{6}F")
+_SYSTEM = re.compile(r"\d+-\d+")
+"""One cluster's life in the archive: PostgreSQL's major and a count."""
 _SEGMENTS = re.compile(r"[0-9A-F]{16}")
 
 
@@ -19,6 +21,8 @@ async def archive(cluster: Cluster, doors: Doors) -> list[Resource]:
     if "archive.info" not in names:
         return []
     for name in names:
+        if not _SYSTEM.fullmatch(name):
+            continue
         if any(_SEGMENTS.fullmatch(each) for each in await doors.host.list(f"{folder}/{name}")):
             return [Resource("archive", "archive", {"state": "receives segments"})]
     return [Resource("archive", "archive", {"state": "no segment has arrived yet"})]

@@ -225,11 +225,15 @@ def node_folders(node: Node) -> dict[str, int]:
 
 
 def node_certificates(node: Node) -> tuple[Certificate, ...]:
-    """`server` answers clients, `node` answers and asks Patroni and etcd; the rest are roles."""
+    """`server` answers clients, `node` answers and asks Patronis; the rest are for one purpose each.
+
+    etcd's gateway turns a certificate with a common name away once etcd has users.
+    """
     pki = node.paths.pki
     return (
         Certificate(pki / "server", node.name, (node.address,)),
         Certificate(pki / "node", node.name, (node.address,)),
+        Certificate(pki / "etcd", "", (node.address,)),
         Certificate(pki / REPLICATOR, REPLICATOR),
         Certificate(pki / REWIND, REWIND),
         Certificate(pki / POOLER, POOLER),

@@ -8,14 +8,16 @@ from holdfast.core.layout import POSTGRESQL_PORT
 from holdfast.engines.postgresql.cluster import POSTGRES, Cluster, Node, repository_key, secret
 
 
-def _ini(sections: Mapping[str, Mapping[str, str]]) -> str:
+def ini(sections: Mapping[str, Mapping[str, str]]) -> str:
+    """A configuration file from its sections."""
     lines: list[str] = []
     for name, options in sections.items():
         lines += [f"[{name}]", *(f"{key}={value}" for key, value in options.items()), ""]
     return "\n".join(lines)
 
 
-def _repository(cluster: Cluster) -> dict[str, str]:
+def repository(cluster: Cluster) -> dict[str, str]:
+    """Where the backups are, their passphrase as a placeholder, and how much to say of it."""
     return {
         "repo1-path": str(cluster.site.repository(cluster.name)),
         "repo1-cipher-type": "aes-256-cbc",
@@ -49,10 +51,10 @@ def node_backup_file(cluster: Cluster, node: Node) -> str:
     burst of writes or a switchover does not wait for one start of pgBackRest a segment. There is
     no `archive-push-queue-max`: it would drop WAL and report success.
     """
-    return _ini(
+    return ini(
         {
             "global": {
-                **_repository(cluster),
+                **repository(cluster),
                 "archive-async": "y",
                 "spool-path": str(node.paths.spool),
                 "log-path": str(node.paths.log),
@@ -67,10 +69,10 @@ def node_backup_file(cluster: Cluster, node: Node) -> str:
 def cluster_backup_file(cluster: Cluster) -> str:
     """What backups, `check` and expiry read: every node is named, pgBackRest finds the primary."""
     folder = cluster.site.cluster(cluster.name)
-    return _ini(
+    return ini(
         {
             "global": {
-                **_repository(cluster),
+                **repository(cluster),
                 "start-fast": "y",
                 "process-max": "2",
                 "log-path": str(folder / "log"),

@@ -87,8 +87,8 @@ def agent_file(cluster: Cluster, node: Node) -> dict[str, str]:
             "password_file": password,
             "identity": {
                 "ca": ca,
-                "certificate": str(pki / "node.crt"),
-                "key": str(pki / "node.key"),
+                "certificate": str(pki / "etcd.crt"),
+                "key": str(pki / "etcd.key"),
             },
         },
         "check_user": POOLER,
