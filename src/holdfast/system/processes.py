@@ -58,11 +58,20 @@ def recorded(record: str | os.PathLike[str]) -> int | None:
 
 def carries_mark(pid: int, site_id: str) -> bool:
     """Whether the process was started with this site's mark in its environment."""
+    return _has(pid, SITE_VARIABLE, site_id)
+
+
+def started_with(variable: str, value: str) -> list[int]:
+    """Pids of all processes that were started with this environment variable, but the caller."""
+    return [pid for pid in _pids() if pid != os.getpid() and _has(pid, variable, value)]
+
+
+def _has(pid: int, variable: str, value: str) -> bool:
     try:
         environment = (_PROC / str(pid) / "environ").read_bytes()
     except OSError:
         return False
-    return f"{SITE_VARIABLE}={site_id}".encode() in environment.split(b"\0")
+    return f"{variable}={value}".encode() in environment.split(b"\0")
 
 
 def site_processes(site_id: str, home: str) -> list[Process]:

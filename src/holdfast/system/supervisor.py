@@ -6,6 +6,7 @@ import asyncio
 import configparser
 import os
 import signal
+import stat
 import time
 import xmlrpc.client
 from pathlib import Path
@@ -146,6 +147,15 @@ class Supervisor:
             found[path.stem] = int(section.get("priority", "500"))
         return found
 
+    def autostarting(self) -> set[str]:
+        """Programs that start with supervisord."""
+        return {name for name in self.defined() if self._section(name).get("autostart") == "true"}
+
+    def trim_logs(self) -> None:
+        """Empty logs that have grown too long, keeping one older part."""
+        for log in self.paths.root.glob("state/*/*.log"):
+            trim(log)
+
     def outlived(self, name: str) -> int | None:
         """The pid of the program's process by its record, whoever supervises it."""
         pid = processes.recorded(self._record(name))
@@ -164,7 +174,8 @@ class Supervisor:
             SITE_VARIABLE: self._site_id,
         }
         script = supervisor_files.script(self.paths, program, who.name, environment)
-        section = supervisor_files.definition(self.paths, program, who.name)
+        switch = who.name if who.uid != os.geteuid() else None
+        section = supervisor_files.definition(self.paths, program, switch)
         return script.encode(), section.encode()
 
     def _is_defined(self, program: Program) -> bool:
@@ -244,6 +255,27 @@ def put_file(path: Path, content: bytes, mode: int = 0o640) -> bool:
     if read_file(path) == content:
         return False
     write_file(path, content, mode)
+    return True
+
+
+def trim(log: Path, limit_bytes: int = 16 * 2**20) -> bool:
+    """Copy a long log to `<log>.1` and empty it. True if it was too long.
+
+    Programs append, so they go on at the beginning. The folder belongs to the program's user:
+    what is no plain file of the folder's owner is left alone.
+    """
+    try:
+        file = os.open(log, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    with os.fdopen(file, "r+b") as stream:
+        found, folder = os.fstat(file), log.parent.stat()
+        plain = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+        if not plain or found.st_uid != folder.st_uid or found.st_size <= limit_bytes:
+            return False
+        stream.seek(-limit_bytes, os.SEEK_END)
+        write_file(log.with_name(f"{log.name}.1"), stream.read(limit_bytes), 0o640)
+        stream.truncate(0)
     return True
 
 

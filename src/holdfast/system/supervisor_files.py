@@ -111,9 +111,9 @@ files = {paths.definitions}/*.ini
 """
 
 
-def definition(paths: SupervisorPaths, program: Program, user: str) -> str:
-    """The program's section; `user` is whom it runs as."""
-    switch = f"user = {user}\n" if program.user is not None else ""
+def definition(paths: SupervisorPaths, program: Program, user: str | None) -> str:
+    """The program's section; `user` is whom it runs as, None for supervisord's own user."""
+    switch = f"user = {user}\n" if user is not None else ""
     return f"""\
 [program:{program.name}]
 command = /bin/sh {paths.script(program.name)}

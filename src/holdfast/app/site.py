@@ -1,0 +1,252 @@
+"""`up`, `down` and `status` of a site.
+
+Everything here may be done again at any time: what is there stays, what is missing is made, what
+is dead is started.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias, TypeVar
+
+import httpx
+
+from holdfast.app.site_lock import held
+from holdfast.core.errors import Error, TimedOut, Transient
+from holdfast.core.layout import Site
+from holdfast.providers import (
+    control_database,
+    etcd_members,
+    local,
+    postgresql_programs,
+    runtime,
+)
+from holdfast.providers.doors import SiteDoors, furnish, open_site
+from holdfast.providers.settings import Settings
+from holdfast.system.host import Priority, Program
+from holdfast.system.tls import client_context
+
+T = TypeVar("T")
+
+CONTROL_PLANE = "control-plane"
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of `up` or `down` as it goes; `seconds` is 0 when it has just begun."""
+
+    name: str
+    state: Literal["started", "done", "failed"]
+    seconds: float = 0.0
+    detail: str = ""
+
+
+Progress: TypeAlias = Callable[[Step], None]
+
+
+def quiet(step: Step) -> None:
+    """Tell nobody."""
+
+
+async def up(settings: Settings, *, progress: Progress = quiet, serve: bool = True) -> Site:
+    """Make the site of this home work, whatever state it is in.
+
+    With `serve` False everything but the control plane is started. Raises `Refused`, `Conflict`
+    or `Error` for what stands in the way, before anything was started where that can be known.
+    """
+    await asyncio.to_thread(local.prepare_home, settings.home)
+    async with held(settings.home / "lock"):
+        async with _step("home", progress):
+            await asyncio.to_thread(local.allocate, settings.home)
+            doors = open_site(settings)
+            await asyncio.to_thread(furnish, doors)
+        async with _step("supervisor", progress):
+            await _start_supervisor(doors)
+        await _together(
+            _run("control database", progress, _bring_up_database(doors)),
+            _run("etcd", progress, _bring_up_etcd(doors)),
+            _run("runtime", progress, runtime.ensure(doors.site, doors.host)),
+        )
+        await _start_clusters(doors)
+        if serve:
+            async with _step("control plane", progress):
+                await _bring_up_control_plane(doors)
+    return doors.site
+
+
+async def keep_supervisor(settings: Settings) -> bool:
+    """Start the supervisor if it is dead; for the control plane to call now and then.
+
+    True if it was started. Programs that outlived the old one go on under the new one.
+    """
+    doors = open_site(settings)
+    await asyncio.to_thread(doors.supervisor.trim_logs)
+    return await doors.daemon.start()
+
+
+def control_plane(doors: SiteDoors) -> Program:
+    """The supervised control plane."""
+    return Program(
+        name=CONTROL_PLANE,
+        argv=(
+            sys.executable,
+            *("-m", "holdfast.cli.main", "serve", "--home", str(doors.site.home)),
+        ),
+        environment=doors.settings.exported() | _import_path(),
+        stop_wait_s=20,
+        priority=Priority.CONTROL_PLANE,
+    )
+
+
+async def api_health(doors: SiteDoors, *, timeout_s: float = 3.0) -> None:
+    """Ask the API whether it is well. Raises `Transient` when it is not."""
+    where = f"{doors.site.api_url}/v1/health"
+    try:
+        async with httpx.AsyncClient(
+            verify=client_context(doors.identity), timeout=timeout_s, trust_env=False
+        ) as client:
+            answer = await client.get(where)
+    except httpx.TransportError as error:
+        raise Transient(
+            f"the API at {doors.site.api_url} does not answer: {str(error) or type(error).__name__}"
+        ) from error
+    if answer.status_code != 200:
+        raise Transient(f"{where} answers {answer.status_code}: {answer.text[:200]}")
+
+
+async def _start_supervisor(doors: SiteDoors) -> None:
+    if await doors.daemon.pid() is not None:
+        return
+    await asyncio.to_thread(local.check_ports, doors.site)
+    await asyncio.to_thread(control_database.clear_leftovers, doors.site)
+    await doors.daemon.start()
+
+
+async def _bring_up_database(doors: SiteDoors) -> None:
+    if not doors.embedded_database:
+        await control_database.check(doors.database_url)
+        return
+    known = await asyncio.to_thread(doors.installations)
+    major = control_database.major_of(doors.site)
+    installation = (
+        postgresql_programs.newest(known)
+        if major is None
+        else postgresql_programs.installation(major, known)
+    )
+    await control_database.create(doors.site, doors.host, installation)
+    program = control_database.program(doors.site, installation)
+    await _ensure_running(doors, program)
+    await _or_log(doors, program.name, control_database.wait_ready(doors.database_url))
+
+
+async def _bring_up_etcd(doors: SiteDoors) -> None:
+    await asyncio.to_thread(etcd_members.prepare, doors.site, doors.authority)
+    for member in etcd_members.MEMBERS:
+        await _ensure_running(doors, etcd_members.program(doors.site, member))
+    credentials = await asyncio.to_thread(doors.etcd_credentials)
+    async with doors.etcd() as client:
+        first = etcd_members.program_of(1)
+        await _or_log(doors, first, etcd_members.wait_healthy(client))
+    await etcd_members.secure(doors.site, doors.etcd_identity, credentials)
+
+
+async def _start_clusters(doors: SiteDoors) -> None:
+    """Start every other program that should run and does not."""
+    wanted = doors.supervisor.autostarting() - {CONTROL_PLANE}
+    for name, status in (await doors.supervisor.status()).items():
+        if name in wanted and status.state in ("stopped", "failed"):
+            await doors.supervisor.start(name)
+
+
+async def _bring_up_control_plane(doors: SiteDoors, timeout_s: float = 60.0) -> None:
+    await _ensure_running(doors, control_plane(doors))
+    await _or_log(doors, CONTROL_PLANE, _wait_for_api(doors, timeout_s))
+
+
+async def _wait_for_api(doors: SiteDoors, timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            await api_health(doors)
+            return
+        except Transient as error:
+            if time.monotonic() > deadline:
+                raise TimedOut(
+                    f"the control plane did not come up within {timeout_s:g} s: {error}",
+                    subject="control plane",
+                ) from error
+        await asyncio.sleep(_POLL_S)
+
+
+async def _ensure_running(doors: SiteDoors, program: Program) -> None:
+    await doors.supervisor.ensure(program)
+    status = (await doors.supervisor.status()).get(program.name)
+    if status is None or status.state in ("stopped", "failed"):
+        await doors.supervisor.start(program.name)
+
+
+async def _or_log(doors: SiteDoors, name: str, work: Awaitable[T]) -> T:
+    """Add the end of the program's log to the error when it does not come up."""
+    try:
+        return await work
+    except TimedOut as error:
+        log = doors.supervisor.log_of(name)
+        tail = await asyncio.to_thread(_tail, log)
+        raise TimedOut(
+            f"{error.message}; the end of {log} reads: {tail or 'nothing'}",
+            subject=error.subject,
+            hint=f"look into {log}",
+        ) from error
+
+
+def _tail(log: Path) -> str:
+    try:
+        lines = log.read_bytes()[-2000:].decode(errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1][:400] if lines else ""
+
+
+def _import_path() -> dict[str, str]:
+    """PYTHONPATH for a control plane that runs from a source tree."""
+    source = str(Path(__file__).parents[2])
+    return {} if "site-packages" in source else {"PYTHONPATH": source}
+
+
+@asynccontextmanager
+async def _step(name: str, progress: Progress) -> AsyncIterator[None]:
+    start = time.monotonic()
+    progress(Step(name, "started"))
+    try:
+        yield
+    except Exception as error:
+        progress(Step(name, "failed", time.monotonic() - start, str(error)))
+        raise
+    progress(Step(name, "done", time.monotonic() - start))
+
+
+async def _run(name: str, progress: Progress, work: Awaitable[object]) -> None:
+    async with _step(name, progress):
+        await work
+
+
+async def _together(*work: Awaitable[None]) -> None:
+    """Do all of it at once; the first failure ends the others and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for one in work:
+                group.create_task(_awaited(one))
+    except BaseExceptionGroup as errors:
+        known = [error for error in errors.exceptions if isinstance(error, Error)]
+        raise (known[0] if known else errors.exceptions[0]) from None
+
+
+async def _awaited(work: Awaitable[None]) -> None:
+    await work

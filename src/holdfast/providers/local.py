@@ -1,0 +1,234 @@
+"""This machine as a place for databases: the home folder, its subnet, its OS user.
+
+A site is allocated once and then kept in `site.json`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from holdfast.core.errors import Conflict, Error, NotFound, Refused
+from holdfast.core.layout import API_PORT, ETCD_CLIENT_PORT, ETCD_PEER_PORT, Site
+from holdfast.core.units import show_bytes
+from holdfast.system import processes
+from holdfast.system.accounts import account, current_account
+from holdfast.system.local_host import make_folder, read_file, write_file
+
+FORMAT = 1
+"""Of the home folder. One that this version does not know is left alone."""
+OS_USER = "holdfast"
+NEEDED_BYTES = 2**30
+# A Unix socket's path ends at 107 bytes; inside a home it needs up to 40, and names some more.
+LONGEST_HOME = 64
+
+_PLAIN_PATH = re.compile(r"/[A-Za-z0-9/._+@-]+")
+_ATTEMPTS = 16
+
+
+def load(home: Path) -> Site:
+    """The site of this home.
+
+    Raises `NotFound` when the home has none, `Refused` when another version made it.
+    """
+    content = read_file(home / "site.json")
+    if content is None:
+        raise NotFound(
+            f"no platform in {home}", subject=f"home {home}", hint="run holdfast up first"
+        )
+    try:
+        found = json.loads(content)
+        number = found["format"]
+    except (ValueError, KeyError, TypeError):
+        raise Error(f"{home / 'site.json'} is damaged", subject=f"home {home}") from None
+    if number != FORMAT:
+        age = "a newer" if isinstance(number, int) and number > FORMAT else "an older"
+        raise Refused(
+            f"{home} was made by {age} version of holdfast (format {number}, this one knows "
+            f"{FORMAT})",
+            subject=f"home {home}",
+            hint="use that version, or another HOLDFAST_HOME",
+        )
+    return Site(PurePosixPath(home), found["id"], found["subnet"], found["os_user"])
+
+
+def prepare_home(home: Path) -> None:
+    """Make the home folder.
+
+    Raises `Refused` for a path that cannot be a home, `Error` for one that cannot be written to.
+    """
+    _check_path(home)
+    _make_home(home)
+
+
+def allocate(home: Path, *, needed_bytes: int = NEEDED_BYTES) -> Site:
+    """The site of a prepared home, made when there is none yet.
+
+    Raises `Error` when the disk is full, `Conflict` when the platform's ports are taken.
+    """
+    if (home / "site.json").exists():
+        site = load(home)
+    else:
+        _check_space(home, needed_bytes)
+        site = _new_site(home)
+    _ensure_user(site.os_user)
+    _check_reach(home, site.os_user)
+    return site
+
+
+def check_ports(site: Site) -> None:
+    """Raise `Conflict` when somebody else listens where the site's own servers will."""
+    for address, port in platform_ports(site):
+        if _is_free(address, port):
+            continue
+        pid = processes.listener(address, port)
+        if pid is not None and processes.carries_mark(pid, site.id):
+            continue
+        raise _taken(address, port, pid)
+
+
+def platform_ports(site: Site) -> Iterator[tuple[str, int]]:
+    """Where the site's own servers listen, clusters not counted."""
+    yield site.api_address, API_PORT
+    for address in site.etcd_addresses:
+        yield address, ETCD_CLIENT_PORT
+        yield address, ETCD_PEER_PORT
+
+
+def _new_site(home: Path) -> Site:
+    user = OS_USER if os.geteuid() == 0 else current_account().name
+    site_id = secrets.token_hex(4)
+    taken: list[tuple[str, int]] = []
+    for subnet in _subnets(site_id):
+        site = Site(PurePosixPath(home), site_id, subnet, user)
+        taken = [place for place in platform_ports(site) if not _is_free(*place)]
+        if not taken:
+            record = {"format": FORMAT, "id": site.id, "subnet": subnet, "os_user": user}
+            write_file(home / "site.json", json.dumps(record, indent=1).encode() + b"\n", 0o644)
+            return site
+    # Sixteen subnets at once: somebody listens on every address of the machine.
+    raise _taken(*taken[0], processes.listener(*taken[0]))
+
+
+def _subnets(site_id: str) -> Iterator[str]:
+    """Loopback /24s from 127.64 to 127.253, spread by the id so that two sites hardly meet."""
+    for attempt in range(_ATTEMPTS):
+        digest = hashlib.sha256(f"{site_id}/{attempt}".encode()).digest()
+        yield f"127.{64 + digest[0] % 190}.{digest[1]}"
+
+
+def _is_free(address: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As servers do, so that a connection in TIME_WAIT does not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+    return True
+
+
+def _taken(address: str, port: int, pid: int | None) -> Conflict:
+    by = f" by process {pid} ({processes.command_of(pid)})" if pid is not None else ""
+    return Conflict(
+        f"port {port} on {address} is in use{by}",
+        subject=f"port {port}",
+        hint="stop that program, or choose another HOLDFAST_HOME",
+    )
+
+
+def _check_path(home: Path) -> None:
+    text = str(home)
+    if not home.is_absolute() or not _PLAIN_PATH.fullmatch(text):
+        raise Refused(
+            f"{text!r} cannot be a home: only letters, digits and ./_+@- may stand in its path",
+            subject=f"home {text}",
+            hint="choose another HOLDFAST_HOME",
+        )
+    if len(text) > LONGEST_HOME:
+        raise Refused(
+            f"{text} cannot be a home: its path has {len(text)} characters, and Unix sockets "
+            f"inside it allow {LONGEST_HOME}",
+            subject=f"home {text}",
+            hint="choose a shorter HOLDFAST_HOME",
+        )
+
+
+def _make_home(home: Path) -> None:
+    try:
+        if not home.is_dir():
+            make_folder(home, 0o711 if os.geteuid() == 0 else 0o700)
+        write_file(home / ".writable", b"")
+        (home / ".writable").unlink()
+    except (Error, OSError) as error:
+        raise Error(
+            f"the home folder {home} cannot be written to: {error}",
+            subject=f"home {home}",
+            hint="give yourself the right to write there, or choose another HOLDFAST_HOME",
+        ) from error
+
+
+def _check_space(home: Path, needed_bytes: int) -> None:
+    free = shutil.disk_usage(home).free
+    if free < needed_bytes:
+        raise Error(
+            f"only {show_bytes(free)} are free in {home}, {show_bytes(needed_bytes)} are needed",
+            subject=f"home {home}",
+            hint="free some disk space, or choose a HOLDFAST_HOME on another disk",
+        )
+
+
+def _ensure_user(name: str) -> None:
+    """Look the data plane's user up; as root, make it."""
+    try:
+        account(name)
+    except NotFound:
+        if os.geteuid() != 0:
+            raise
+    else:
+        return
+    done = subprocess.run(
+        [
+            "useradd", "--system", "--user-group", "--no-create-home",
+            "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", name,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    # 9: somebody else made it in the meantime.
+    if done.returncode not in (0, 9):
+        raise Error(
+            f"cannot make the system user {name}: {done.stderr.strip()}",
+            subject=f"user {name}",
+            hint=f"make a system user named {name}",
+        )
+
+
+def _check_reach(home: Path, user: str) -> None:
+    """The data plane's user has to be able to pass through every folder above the home."""
+    who = account(user)
+    if who.uid == os.geteuid():
+        return
+    for folder in (home, *home.parents):
+        found = folder.stat()
+        if found.st_uid == who.uid:
+            passes = found.st_mode & 0o100
+        elif found.st_gid in who.groups:
+            passes = found.st_mode & 0o010
+        else:
+            passes = found.st_mode & 0o001
+        if not passes:
+            raise Refused(
+                f"user {user}, who runs the databases, cannot pass through {folder}",
+                subject=f"home {home}",
+                hint="choose a HOLDFAST_HOME outside of private folders",
+            )
