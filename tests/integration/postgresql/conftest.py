@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from psycopg import sql
+
+from tests.integration.postgresql.catalog_site import Site, remove, spec_of
 from tests.integration.postgresql.server import PostgresServer, bindirs, running
 
 
@@ -35,3 +38,20 @@ async def fresh_database(postgres_server: PostgresServer) -> AsyncIterator[str]:
         await connection.execute(
             sql.SQL("drop database {} with (force)").format(sql.Identifier(name))
         )
+
+
+@pytest.fixture(scope="session")
+def catalog_cluster(postgres_server: PostgresServer) -> Iterator[Site]:
+    """One catalog for all tests, because making it takes a second."""
+    name = f"t{secrets.token_hex(3)}"
+    found = Site(postgres_server, spec_of(name))
+    asyncio.run(found.apply())
+    yield found
+    asyncio.run(remove(found))
+
+
+@pytest.fixture
+async def catalog(catalog_cluster: Site) -> Site:
+    """The catalog, whole again whatever the test before left."""
+    await catalog_cluster.apply()
+    return catalog_cluster

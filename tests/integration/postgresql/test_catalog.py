@@ -2,147 +2,271 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from datetime import date  # noqa: F401
+import asyncio
+import contextlib
+from dataclasses import dataclass
 
 import psycopg
 import pytest
-from psycopg import sql
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from holdfast.core.change import Action, Change, Resource, State, state
-from holdfast.engines.postgresql.catalog.doors import Connection
-from holdfast.engines.postgresql.catalog.names import Roles
-from holdfast.engines.postgresql.catalog.observe import observe
+from holdfast.core.change import state
 from holdfast.engines.postgresql.catalog.perform import perform
-from holdfast.engines.postgresql.catalog.render import desired
-from holdfast.engines.postgresql.catalog.scram import scram_verifier
-from holdfast.spec.model import DatabaseSpec
-from tests.integration.postgresql.server import PostgresServer
+from tests.integration.postgresql.catalog_site import Site, difference
 
 
 @dataclass(frozen=True)
-class Password:
-    password: str
-    verifier: str
+class Tamper:
+    """Something done by hand: where, what, and which resources have to show it.
+
+    `{x}` stands for the catalog_cluster's name; ids are patterns of the same kind.
+    """
+
+    name: str
+    statements: tuple[str, ...]
+    shows: tuple[str, ...]
+    database: str = "postgres"
 
 
-@dataclass
-class Site:
-    """One cluster under test: what is wanted, the secrets, and the server."""
+IN = "{x}"
+TAMPERS = (
+    Tamper("superuser", ('alter role "{x}_app_a" superuser',), ("role/{x}_app_a",)),
+    Tamper("nologin", ('alter role "{x}_app_b" nologin',), ("role/{x}_app_b",)),
+    Tamper("login", ('alter role "{x}_owner" login createdb',), ("role/{x}_owner",)),
+    Tamper("createrole", ('alter role "{x}_rw" createrole',), ("role/{x}_rw",)),
+    Tamper("limit", ('alter role "{x}_read_a" connection limit 1',), ("role/{x}_read_a",)),
+    Tamper(
+        "valid until",
+        ("""alter role "{x}_app_a" valid until '2020-01-01 12:00+00'""",),
+        ("role/{x}_app_a",),
+    ),
+    Tamper("password", ("""alter role "{x}_app_a" password 'mine'""",), ("role/{x}_app_a",)),
+    Tamper("no password", ('alter role "{x}_app_a" password null',), ("role/{x}_app_a",)),
+    Tamper("a password", ("""alter role "{x}_ro" password 'x'""",), ("role/{x}_ro",)),
+    Tamper("role reset", ('alter role "{x}_migrator" reset all',), ("role/{x}_migrator",)),
+    Tamper(
+        "role set",
+        ("""alter role "{x}_app_a" set synchronous_commit to off""",),
+        ("role/{x}_app_a",),
+    ),
+    Tamper(
+        "role set in database",
+        ("""alter role "{x}_app_a" in database "{x}" set work_mem to '1GB'""",),
+        ("role/{x}_app_a",),
+    ),
+    Tamper("role renamed", ('alter role "{x}_read_b" rename to "{x}_gone"',), ("role/{x}_read_b",)),
+    Tamper("revoked", ('revoke "{x}_rw" from "{x}_app_a"',), ("membership/{x}_rw/{x}_app_a",)),
+    Tamper(
+        "admin option",
+        ('grant "{x}_rw" to "{x}_app_a" with admin option',),
+        ("membership/{x}_rw/{x}_app_a",),
+    ),
+    Tamper(
+        "escalated",
+        ('grant "{x}_owner" to "{x}_app_a"',),
+        ("membership/{x}_owner/{x}_app_a",),
+    ),
+    Tamper(
+        "predefined",
+        ('grant pg_write_server_files to "{x}_rw"',),
+        ("membership/pg_write_server_files/{x}_rw",),
+    ),
+    Tamper("owner", ('alter database "{x}" owner to postgres',), ("database/{x}",)),
+    Tamper(
+        "database closed",
+        ('alter database "{x}-two" with allow_connections false',),
+        ("database/{x}-two",),
+    ),
+    Tamper(
+        "database set",
+        ('alter database "{x}" set synchronous_commit to off',),
+        ("database/{x}",),
+    ),
+    Tamper(
+        "public connects",
+        ('grant connect on database "{x}" to public',),
+        ("database/{x}/grants/database",),
+    ),
+    Tamper(
+        "public connects to a template",
+        ("grant connect on database template1 to public",),
+        ("database/template1/grants/database",),
+    ),
+    Tamper(
+        "connect dropped",
+        ('revoke connect on database "{x}" from "{x}_rw"',),
+        ("database/{x}/grants/database",),
+    ),
+    Tamper(
+        "grant option",
+        ('grant create on database "{x}" to "{x}_app_a" with grant option',),
+        ("database/{x}/grants/database",),
+    ),
+    Tamper(
+        "public creates",
+        ("grant create on schema public to public",),
+        ("database/{x}/schema/public/grants",),
+        IN,
+    ),
+    Tamper(
+        "schema usage dropped",
+        ('revoke usage on schema sales from "{x}_ro"',),
+        ("database/{x}/schema/sales/grants",),
+        IN,
+    ),
+    Tamper(
+        "owner without create",
+        ('revoke all on schema "odd ""name"" in it" from "{x}_owner"',),
+        ('database/{x}/schema/odd "name" in it/grants',),
+        IN,
+    ),
+    Tamper(
+        "schema owner",
+        ("alter schema sales owner to postgres",),
+        ("database/{x}/schema/sales",),
+        IN,
+    ),
+    Tamper(
+        "schema dropped",
+        ('drop schema "odd ""name"" in it"',),
+        ('database/{x}/schema/odd "name" in it',),
+        IN,
+    ),
+    Tamper("extension", ("drop extension citext",), ("database/{x}/extension/citext",), IN),
+    Tamper(
+        "extension moved",
+        ("alter extension pg_trgm set schema public",),
+        ("database/{x}/extension/pg_trgm",),
+        IN,
+    ),
+    Tamper(
+        "default privileges dropped",
+        ('alter default privileges for role "{x}_owner" revoke all on tables from "{x}_rw"',),
+        ("database/{x}/default-privileges/{x}_owner",),
+        IN,
+    ),
+    Tamper(
+        "default privileges for all",
+        ('alter default privileges for role "{x}_owner" grant execute on functions to public',),
+        ("database/{x}/default-privileges/{x}_owner",),
+        IN,
+    ),
+    Tamper(
+        "default privileges in a schema",
+        (
+            (
+                'alter default privileges for role "{x}_owner" in schema "odd ""name"" in it" '
+                'grant insert on tables to "{x}_ro"'
+            ),
+        ),
+        ("database/{x}/default-privileges/{x}_owner",),
+        IN,
+    ),
+    Tamper(
+        "table grant dropped",
+        ('set role "{x}_owner"; create table t (id int)', 'revoke select on t from "{x}_ro"'),
+        ("database/{x}/schema/public/objects",),
+        IN,
+    ),
+    Tamper(
+        "reader writes",
+        ('set role "{x}_owner"; create table r (id int)', 'grant delete on r to "{x}_read_a"'),
+        ("database/{x}/schema/public/objects",),
+        IN,
+    ),
+    Tamper(
+        "sequence and function",
+        (
+            (
+                'set role "{x}_owner"; create sequence "odd S"; '
+                'create function "odd F"(a int, b text[]) returns int language sql return 1'
+            ),
+            'revoke usage on sequence "odd S" from "{x}_rw"',
+            'revoke execute on function "odd F" from "{x}_rw"',
+        ),
+        ("database/{x}/schema/public/objects",),
+        IN,
+    ),
+    Tamper(
+        "function open",
+        ("grant execute on function holdfast.pool_login to public",),
+        ("database/{x}/function/holdfast.pool_login",),
+        IN,
+    ),
+    Tamper(
+        "function replaced",
+        (
+            (
+                "create or replace function holdfast.pool_login(text) "
+                "returns table(usename name, passwd text) language sql as 'select null, null'"
+            ),
+        ),
+        ("database/{x}/function/holdfast.pool_login",),
+        IN,
+    ),
+    Tamper(
+        "function gone",
+        ("drop schema holdfast cascade",),
+        ("database/{x}/schema/holdfast", "database/{x}/function/holdfast.pool_login"),
+        IN,
+    ),
+    Tamper(
+        "rewind",
+        (
+            "revoke execute on function pg_ls_dir(text, boolean, boolean) from holdfast_rewind",
+            'grant execute on function pg_read_file(text) to "{x}_app_a"',
+        ),
+        ("database/postgres/grants/functions",),
+    ),
+    Tamper(
+        "everybody's settings",
+        ("alter role all set synchronous_commit to off",),
+        ("settings",),
+    ),
+)
 
-    server: PostgresServer
-    spec: DatabaseSpec
-    passwords: dict[str, Password] = field(default_factory=dict)
 
-    @property
-    def names(self) -> Roles:
-        return Roles(self.spec.name)
-
-    @property
-    def wanted(self) -> list[Resource]:
-        return desired(self.spec, self.server.version, 50, PRELOAD)
-
-    @property
-    def verifiers(self) -> dict[str, str]:
-        return {ref: each.verifier for ref, each in self.passwords.items()}
-
-    async def secret(self, ref: str) -> Password:
-        if ref not in self.passwords:
-            password = secrets.token_urlsafe(24)
-            salt = secrets.token_bytes(16)
-            self.passwords[ref] = Password(password, scram_verifier(password, salt))
-        return self.passwords[ref]
-
-    async def observed(self) -> State:
-        return state(await observe(self.server.connect, self.wanted, self.verifiers))
-
-    async def changes(self) -> list[Change]:
-        return difference(state(self.wanted), await self.observed())
-
-    async def apply(self) -> list[Change]:
-        changes = await self.changes()
-        for change in changes:
-            await perform(change, self.server.connect, self.secret)
-        return changes
-
-    async def run(self, database: str, *statements: str) -> None:
-        async with self.server.connect(database) as connection:
-            for statement in statements:
-                await connection.execute(statement)  # type: ignore[arg-type]
-
-
-PRELOAD: tuple[str, ...] = ()
-
-
-def difference(wanted: State, found: State) -> list[Change]:
-    """A plain diff in the order of the desired resources, which is an order of `after`."""
-    changes = []
-    for identity, resource in wanted.items():
-        actual = found.get(identity)
-        if actual is None or actual.attributes != resource.attributes:
-            action = Action.UPDATE if actual else Action.CREATE
-            before = actual.attributes if actual else None
-            changes.append(change_of(action, resource, before, resource.attributes))
-    for identity in found.keys() - wanted.keys():
-        actual = found[identity]
-        changes.append(change_of(Action.DELETE, actual, actual.attributes, None))
-    return changes
-
-
-def change_of(action: Action, resource: Resource, before: object, after: object) -> Change:
-    identity = f"{action} {resource.id}"
-    return Change(identity, resource.kind, action, resource.id, before, after)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-async def site(postgres_server: PostgresServer) -> AsyncIterator[Site]:
-    name = f"t{secrets.token_hex(3)}"
-    spec = DatabaseSpec.from_json(
-        {
-            "name": name,
-            "owner": "team",
-            "environment": "test",
-            "tier": "tier-3",
-            "size": "xs",
-            "classification": "internal",
-            "databases": [
-                {
-                    "name": name,
-                    "schemas": ["sales", 'odd "name" in it'],
-                    "extensions": ["citext", {"name": "pg_trgm", "schema": "sales"}],
-                },
-                {"name": f"{name}-two"},
-            ],
-        }
-    )
-    found = Site(postgres_server, spec)
-    await found.apply()
-    yield found
-    async with postgres_server.connect("postgres") as connection:
-        await remove(connection, found)
-
-
-async def remove(connection: Connection, site: Site) -> None:
-    for logical in site.spec.databases:
-        await connection.execute(
-            sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(logical.name))
-        )
-    found = await connection.execute(
-        "select rolname from pg_roles where starts_with(rolname, %s)", [site.spec.name]
-    )
-    for (role,) in await found.fetchall():
-        for statement in ("drop owned by {}", "drop role {}"):
-            await connection.execute(sql.SQL(statement).format(sql.Identifier(role)))
-
-
-async def test_what_was_performed_is_what_is_observed(site: Site) -> None:
-    assert await site.changes() == []
-    for resource in site.wanted:
-        found = (await site.observed())[resource.id]
-        assert found.attributes == resource.attributes
+async def test_what_was_performed_is_what_is_observed(catalog: Site) -> None:
+    assert await catalog.changes() == []
+    found = await catalog.observed()
+    assert {each.id for each in catalog.wanted} == set(found)
     # Everything may be carried out twice, and nothing moves.
-    for change in difference(state(site.wanted), {}):
-        await perform(change, site.server.connect, site.secret)
-    assert await site.changes() == []
+    for change in difference(state(catalog.wanted), {}):
+        await perform(change, catalog.server.connect, catalog.secret)
+    assert await catalog.changes() == []
+
+
+@pytest.mark.parametrize("tamper", TAMPERS, ids=lambda tamper: tamper.name)
+async def test_what_is_done_by_hand_is_seen_and_mended(catalog: Site, tamper: Tamper) -> None:
+    await do(catalog, tamper)
+    seen = {change.target for change in await catalog.apply()}
+    assert {target.replace("{x}", catalog.spec.name) for target in tamper.shows} <= seen
+    assert await catalog.changes() == []
+
+
+async def do(catalog: Site, tamper: Tamper) -> None:
+    name = catalog.spec.name
+    database = tamper.database.replace("{x}", name)
+    async with catalog.server.connect(database) as connection:
+        for statement in tamper.statements:
+            await connection.execute(statement.replace("{x}", name))  # type: ignore[arg-type]
+            await connection.execute("reset role")
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.sampled_from(TAMPERS), min_size=2, max_size=8), st.integers(0, 30))
+def test_any_mixture_is_mended_even_when_the_mending_is_interrupted(
+    catalog_cluster: Site, tampers: list[Tamper], performed: int
+) -> None:
+    async def story() -> None:
+        for tamper in tampers:
+            # What one did can keep another from being done at all.
+            with contextlib.suppress(psycopg.Error):
+                await do(catalog_cluster, tamper)
+        for change in (await catalog_cluster.changes())[:performed]:
+            await perform(change, catalog_cluster.server.connect, catalog_cluster.secret)
+        await catalog_cluster.apply()
+        assert await catalog_cluster.changes() == []
+
+    asyncio.run(asyncio.wait_for(story(), 50))

@@ -13,6 +13,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from holdfast.engines.postgresql.parameters import SETTINGS_SQL, Surroundings, baseline, same_value
+from holdfast.engines.postgresql.parameters_contexts import context as context_of
+from holdfast.spec.builtin import sizes, tiers
 from tests.integration.postgresql.server import (
     bindirs,
     own,
@@ -20,10 +24,6 @@ from tests.integration.postgresql.server import (
     running,
     unprivileged,
 )
-
-from holdfast.engines.postgresql.parameters import SETTINGS_SQL, Surroundings, baseline, same_value
-from holdfast.engines.postgresql.parameters_contexts import context as context_of
-from holdfast.spec.builtin import sizes, tiers
 
 SERVERS = bindirs()
 IN_WHEEL = {version for version, folder in SERVERS.items() if "pixeltable" in str(folder)}
