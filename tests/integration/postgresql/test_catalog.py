@@ -222,7 +222,7 @@ TAMPERS = (
     Tamper(
         "everybody's settings",
         ("alter role all set synchronous_commit to off",),
-        ("settings",),
+        ("settings/all-roles",),
     ),
 )
 

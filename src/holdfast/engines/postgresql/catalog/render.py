@@ -27,7 +27,7 @@ def desired(
         *roles(spec.name, max_connections),
         *memberships(spec.name, version),
         Resource(
-            "settings",
+            "settings/all-roles",
             "catalog-settings",
             {"settings": {}},
             reason="a parameter of the platform set for every role would undo a promise",
