@@ -78,7 +78,13 @@ class SupervisorDaemon:
             conf = supervisord_conf(paths, f"holdfast-{self._site_id}", as_root=os.geteuid() == 0)
             put_file(paths.configuration, conf.encode())
             done = subprocess.run(
-                [sys.executable, "-m", "supervisor.supervisord", "-c", str(paths.configuration)],
+                [
+                    sys.executable,
+                    "-m",
+                    "holdfast.system.supervisord",
+                    "-c",
+                    str(paths.configuration),
+                ],
                 env={
                     **clean_environment(current_account()),
                     **self._environment,
