@@ -61,6 +61,18 @@ has_postgresql() {
     return 1
 }
 
+# etcd from 3.4 on: the first with the HTTP interface under /v3 that the platform uses.
+has_etcd() {
+    for folder in $(search_folders); do
+        [ -x "$folder/etcd" ] || continue
+        case $("$folder/etcd" --version 2>/dev/null | sed -n '1s/.*: *//p') in
+            3.[0-3].* | 2.*) ;;
+            *) return 0 ;;
+        esac
+    done
+    return 1
+}
+
 fits() {
     "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 }
@@ -104,7 +116,7 @@ may_install() {
 missing_packages() {
     missing=
     has_postgresql && has_program psql || missing="$missing postgresql"
-    has_program etcd || missing="$missing etcd-server"
+    has_etcd || missing="$missing etcd-server"
     has_program etcdctl || missing="$missing etcd-client"
     has_program pgbackrest || missing="$missing pgbackrest"
     has_program pgbouncer || missing="$missing pgbouncer"
@@ -237,7 +249,11 @@ install_packages() {
     trap - EXIT INT TERM HUP
     disable_new_services
     missing_packages
-    [ -z "$missing" ] || fail "still missing after apt-get install: $missing"
+    case " $missing " in
+        *" etcd-server "*) fail "etcd 3.4 or later is needed, and this release's package is older or broken" ;;
+        "  ") ;;
+        *) fail "still missing after apt-get install: $missing" ;;
+    esac
 }
 
 # --- the OS user of the data plane -----------------------------------------------------------

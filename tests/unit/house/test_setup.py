@@ -144,6 +144,15 @@ def test_sudo_without_a_password_is_enough(machine):
     assert "would install with apt" in text
 
 
+def test_an_etcd_without_the_interface_we_use_does_not_count(machine):
+    machine.python()
+    machine.servers(*SERVERS)
+    script(machine.bin, "etcd", "echo 'etcd Version: 3.3.25'; echo 'Git SHA: 0'")
+    code, text = machine.setup()
+    assert code == 1
+    assert text.endswith(": etcd-server (Debian's package names)\n")
+
+
 @pytest.mark.parametrize("major", [13, 19])
 def test_a_server_of_another_major_does_not_count(machine, major):
     machine.python()
