@@ -9,16 +9,15 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable
 from pathlib import Path
-from typing import Literal, TypeAlias, TypeVar
-
-import httpx
+from typing import TypeVar
 
 from holdfast.app.site_lock import held
-from holdfast.core.errors import Error, TimedOut, Transient
+from holdfast.app.site_status import Part, api_health, status
+from holdfast.app.site_steps import Progress, Step, quiet, run, step, together
+from holdfast.app.site_stop import down
+from holdfast.core.errors import TimedOut, Transient
 from holdfast.core.layout import Site
 from holdfast.providers import (
     control_database,
@@ -27,32 +26,15 @@ from holdfast.providers import (
     postgresql_programs,
     runtime,
 )
-from holdfast.providers.doors import SiteDoors, furnish, open_site
+from holdfast.providers.doors import CONTROL_PLANE, SiteDoors, furnish, open_site
 from holdfast.providers.settings import Settings
 from holdfast.system.host import Priority, Program
-from holdfast.system.tls import client_context
+from holdfast.system.supervisor import trim
 
 T = TypeVar("T")
 
-CONTROL_PLANE = "control-plane"
+__all__ = ["Part", "Progress", "Step", "control_plane", "down", "keep_supervisor", "status", "up"]
 _POLL_S = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of `up` or `down` as it goes; `seconds` is 0 when it has just begun."""
-
-    name: str
-    state: Literal["started", "done", "failed"]
-    seconds: float = 0.0
-    detail: str = ""
-
-
-Progress: TypeAlias = Callable[[Step], None]
-
-
-def quiet(step: Step) -> None:
-    """Tell nobody."""
 
 
 async def up(settings: Settings, *, progress: Progress = quiet, serve: bool = True) -> Site:
@@ -63,20 +45,20 @@ async def up(settings: Settings, *, progress: Progress = quiet, serve: bool = Tr
     """
     await asyncio.to_thread(local.prepare_home, settings.home)
     async with held(settings.home / "lock"):
-        async with _step("home", progress):
+        async with step("home", progress):
             await asyncio.to_thread(local.allocate, settings.home)
             doors = open_site(settings)
             await asyncio.to_thread(furnish, doors)
-        async with _step("supervisor", progress):
+        async with step("supervisor", progress):
             await _start_supervisor(doors)
-        await _together(
-            _run("control database", progress, _bring_up_database(doors)),
-            _run("etcd", progress, _bring_up_etcd(doors)),
-            _run("runtime", progress, runtime.ensure(doors.site, doors.host)),
+        await together(
+            run("control database", progress, _bring_up_database(doors)),
+            run("etcd", progress, _bring_up_etcd(doors)),
+            run("runtime", progress, runtime.ensure(doors.site, doors.host)),
         )
         await _start_clusters(doors)
         if serve:
-            async with _step("control plane", progress):
+            async with step("control plane", progress):
                 await _bring_up_control_plane(doors)
     return doors.site
 
@@ -87,7 +69,7 @@ async def keep_supervisor(settings: Settings) -> bool:
     True if it was started. Programs that outlived the old one go on under the new one.
     """
     doors = open_site(settings)
-    await asyncio.to_thread(doors.supervisor.trim_logs)
+    await asyncio.to_thread(_trim_logs, doors)
     return await doors.daemon.start()
 
 
@@ -103,22 +85,6 @@ def control_plane(doors: SiteDoors) -> Program:
         stop_wait_s=20,
         priority=Priority.CONTROL_PLANE,
     )
-
-
-async def api_health(doors: SiteDoors, *, timeout_s: float = 3.0) -> None:
-    """Ask the API whether it is well. Raises `Transient` when it is not."""
-    where = f"{doors.site.api_url}/v1/health"
-    try:
-        async with httpx.AsyncClient(
-            verify=client_context(doors.identity), timeout=timeout_s, trust_env=False
-        ) as client:
-            answer = await client.get(where)
-    except httpx.TransportError as error:
-        raise Transient(
-            f"the API at {doors.site.api_url} does not answer: {str(error) or type(error).__name__}"
-        ) from error
-    if answer.status_code != 200:
-        raise Transient(f"{where} answers {answer.status_code}: {answer.text[:200]}")
 
 
 async def _start_supervisor(doors: SiteDoors) -> None:
@@ -160,8 +126,8 @@ async def _bring_up_etcd(doors: SiteDoors) -> None:
 async def _start_clusters(doors: SiteDoors) -> None:
     """Start every other program that should run and does not."""
     wanted = doors.supervisor.autostarting() - {CONTROL_PLANE}
-    for name, status in (await doors.supervisor.status()).items():
-        if name in wanted and status.state in ("stopped", "failed"):
+    for name, found in (await doors.supervisor.status()).items():
+        if name in wanted and found.state in ("stopped", "failed"):
             await doors.supervisor.start(name)
 
 
@@ -187,8 +153,8 @@ async def _wait_for_api(doors: SiteDoors, timeout_s: float) -> None:
 
 async def _ensure_running(doors: SiteDoors, program: Program) -> None:
     await doors.supervisor.ensure(program)
-    status = (await doors.supervisor.status()).get(program.name)
-    if status is None or status.state in ("stopped", "failed"):
+    found = (await doors.supervisor.status()).get(program.name)
+    if found is None or found.state in ("stopped", "failed"):
         await doors.supervisor.start(program.name)
 
 
@@ -214,39 +180,13 @@ def _tail(log: Path) -> str:
     return lines[-1][:400] if lines else ""
 
 
+def _trim_logs(doors: SiteDoors) -> None:
+    doors.supervisor.trim_logs()
+    for log in Path(doors.site.home).glob("clusters/*/*/log/*.log"):
+        trim(log)
+
+
 def _import_path() -> dict[str, str]:
     """PYTHONPATH for a control plane that runs from a source tree."""
     source = str(Path(__file__).parents[2])
     return {} if "site-packages" in source else {"PYTHONPATH": source}
-
-
-@asynccontextmanager
-async def _step(name: str, progress: Progress) -> AsyncIterator[None]:
-    start = time.monotonic()
-    progress(Step(name, "started"))
-    try:
-        yield
-    except Exception as error:
-        progress(Step(name, "failed", time.monotonic() - start, str(error)))
-        raise
-    progress(Step(name, "done", time.monotonic() - start))
-
-
-async def _run(name: str, progress: Progress, work: Awaitable[object]) -> None:
-    async with _step(name, progress):
-        await work
-
-
-async def _together(*work: Awaitable[None]) -> None:
-    """Do all of it at once; the first failure ends the others and is raised as it is."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for one in work:
-                group.create_task(_awaited(one))
-    except BaseExceptionGroup as errors:
-        known = [error for error in errors.exceptions if isinstance(error, Error)]
-        raise (known[0] if known else errors.exceptions[0]) from None
-
-
-async def _awaited(work: Awaitable[None]) -> None:
-    await work

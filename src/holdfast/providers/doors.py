@@ -24,6 +24,8 @@ from holdfast.system.tls import Identity
 
 CONTROL_NAME = "holdfast-control"
 API_NAME = "holdfast-api"
+CONTROL_PLANE = "control-plane"
+"""The supervised program that is the control plane."""
 _NOW = SystemClock().now
 
 

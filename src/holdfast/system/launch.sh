@@ -34,11 +34,13 @@ forward() {
 adopt() {
     pause=1
     nap=
+    parent=$(started "$PPID")
     for signal in TERM INT HUP QUIT USR1 USR2; do
         # shellcheck disable=SC2064
         trap "forward $signal" "$signal"
     done
-    while [ "$(started "$pid")" = "$start" ]; do
+    # Killed once more, the supervisor leaves us behind too; the next one adopts anew.
+    while [ "$(started "$pid")" = "$start" ] && [ "$(started "$PPID")" = "$parent" ]; do
         sleep "$pause" &
         nap=$!
         wait "$nap"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import configparser
+import contextlib
 import os
 import signal
 import stat
@@ -124,7 +125,22 @@ class Supervisor:
                 if time.monotonic() > deadline:
                     raise TimedOut(f"program {name} did not stop", subject=f"program {name}")
                 await asyncio.sleep(_POLL_S)
-        await self._end_leftover(name)
+        await self.end(name)
+
+    async def end(self, name: str) -> None:
+        """End the program's process although no supervisor knows of it. None there is fine.
+
+        supervisord's own KILL does not reach an adopted process either: it ends the launcher.
+        """
+        pid = self.outlived(name)
+        if pid is None:
+            return
+        section = self._section(name)
+        _send(pid, signal.Signals[f"SIG{section.get('stopsignal', 'TERM')}"])
+        if not await _ends(pid, self._stop_wait_s(name)):
+            _send(pid, signal.SIGKILL)
+            if not await _ends(pid, _AFTER_KILL_S):
+                raise TimedOut(f"process {pid} of {name} did not end", subject=f"program {name}")
 
     async def restart(self, name: str) -> None:
         """`stop`, then `start`."""
@@ -188,18 +204,6 @@ class Supervisor:
     async def _forget(self, name: str) -> None:
         await self.stop(name)
         await self._tolerating(_BAD_NAME, "removeProcessGroup", name)
-
-    async def _end_leftover(self, name: str) -> None:
-        """KILL what is still there: supervisord's own KILL ends an adopting launcher only."""
-        pid = self.outlived(name)
-        if pid is None:
-            return
-        os.kill(pid, signal.SIGTERM)
-        wait_s = self._stop_wait_s(name)
-        if not await _ends(pid, wait_s):
-            os.kill(pid, signal.SIGKILL)
-            if not await _ends(pid, _AFTER_KILL_S):
-                raise TimedOut(f"process {pid} of {name} did not end", subject=f"program {name}")
 
     def _status(self, name: str, info: dict[str, Any]) -> ServiceStatus:
         state = _STATES.get(info["statename"], "failed")
@@ -277,6 +281,11 @@ def trim(log: Path, limit_bytes: int = 16 * 2**20) -> bool:
         write_file(log.with_name(f"{log.name}.1"), stream.read(limit_bytes), 0o640)
         stream.truncate(0)
     return True
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 async def _ends(pid: int, within_s: float) -> bool:

@@ -24,6 +24,7 @@ from holdfast.system.supervisor import Supervisor, put_file
 from holdfast.system.supervisor_files import supervisord_conf
 
 _POLL_S = 0.02
+_SUPERVISORD = Path(__file__).with_name("supervisord.py")
 
 
 class SupervisorDaemon:
@@ -78,13 +79,9 @@ class SupervisorDaemon:
             conf = supervisord_conf(paths, f"holdfast-{self._site_id}", as_root=os.geteuid() == 0)
             put_file(paths.configuration, conf.encode())
             done = subprocess.run(
-                [
-                    sys.executable,
-                    "-m",
-                    "holdfast.system.supervisord",
-                    "-c",
-                    str(paths.configuration),
-                ],
+                # By its path, and -P: our package need not be importable, and the modules beside
+                # it must not be taken for supervisor's own.
+                [sys.executable, "-P", str(_SUPERVISORD), "-c", str(paths.configuration)],
                 env={
                     **clean_environment(current_account()),
                     **self._environment,
