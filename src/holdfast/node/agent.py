@@ -229,7 +229,7 @@ async def _start_anew_when_changed(files: tuple[str, ...]) -> None:
         if now != before and None not in now:
             changed = [file for file, a, b in zip(files, before, now, strict=True) if a != b]
             _log.info("starting anew: %s changed", ", ".join(dict.fromkeys(changed)))
-            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def _stamps(files: tuple[str, ...]) -> list[tuple[int, int] | None]:

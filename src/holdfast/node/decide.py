@@ -6,7 +6,8 @@ The read-write pooler, in the order in which the rows are tried:
     -------------------------------  ----------------------------  --------------------------
     none, but it cannot be judged    any                           leave the pooler as it is
       and the pooler points at it
-    none                             any                           hold
+    none                             any                           hold, and point at the
+                                                                   leader to be
     the leader named in the order    there is one                  hold
     any other                        any or none                   point at it, then release
 
@@ -50,7 +51,8 @@ TICK_S = 3.0
 """How often everything is looked at although nothing seems to have happened."""
 
 _ALERT_S = 0.25
-_POLL_S = 0.025
+_POLL_S = 0.1
+_PROMOTION_POLL_S = 0.015
 _SLOW_POLL_S = 0.5
 _PATIENCE_S = 60.0
 
@@ -66,8 +68,10 @@ def decide(view: View, now: float) -> list[Command]:
         commands += _read_write(view, view.rw, now)
     if view.ro is not None:
         commands += _read_only(view, view.ro, now)
+    moves = any(not isinstance(each, Tell) and each.side is Side.RW for each in commands)
     report = _report(view)
-    if view.trusted and report is not None and report != view.cluster.report:
+    # While the pooler moves, its state is out of date before it is read.
+    if view.trusted and not moves and report is not None and report != view.cluster.report:
         commands.append(Tell(report, f"the read-write pooler is {report.state}"))
     return commands
 
@@ -102,15 +106,22 @@ def pace_s(view: View, held_s: float) -> float:
     rw = view.rw
     if rw is None or not view.cluster.members:
         return _SLOW_POLL_S
-    order = view.cluster.order
     if _all_paused(view, rw):
-        if order and view.trusted and view.cluster.leader == order.leader and not rw.busy:
-            # Nothing to see until the leader key moves, and that is told.
-            return _ALERT_S
-        return _POLL_S if held_s < _PATIENCE_S else _SLOW_POLL_S
+        return _held_pace_s(view, rw, held_s)
     if rw.elsewhere or (view.ro and view.ro.elsewhere):
         return _ALERT_S
     return TICK_S
+
+
+def _held_pace_s(view: View, rw: Pooler, held_s: float) -> float:
+    leader, order = view.cluster.leader, view.cluster.order
+    if held_s > _PATIENCE_S:
+        return _SLOW_POLL_S
+    if _keyed(view) and not rw.busy and leader in (None, order.leader if order else None):
+        # Nothing to see until the leader key moves, and that is told.
+        return _ALERT_S
+    # A replica that will lead is about to be promoted; one question takes it a millisecond.
+    return _PROMOTION_POLL_S if view.health(leader) is Health.REPLICA else _POLL_S
 
 
 def _keyed(view: View) -> bool:
@@ -129,7 +140,7 @@ def _read_write(view: View, pooler: Pooler, now: float) -> list[Command]:
     if leader is None:
         if _beyond_judgement(view, pooler):
             return []
-        return _hold(view, pooler, _why_no_primary(view))
+        return _hold(view, pooler, _why_no_primary(view)) or _prepare(view, pooler)
     order = view.cluster.order
     if order is not None and _order_holds(view, leader):
         return _hold(view, pooler, f"operation {order.operation} moves the lead from {leader}")
@@ -164,6 +175,18 @@ def _hold(view: View, pooler: Pooler, reason: str) -> list[Command]:
         if name in pooler.entries and not pooler.entries[name].paused
     )
     return [Hold(Side.RW, loose, reason)] if loose else []
+
+
+def _prepare(view: View, pooler: Pooler) -> list[Command]:
+    """Point a pooler that holds its clients at the leader to be, before that takes writes.
+
+    Loading a configuration takes PgBouncer tens of milliseconds; that is over when the promotion
+    is.
+    """
+    leader = view.cluster.leader
+    if leader is None or not _keyed(view) or not _all_paused(view, pooler):
+        return []
+    return _point(view, pooler, Side.RW, leader, f"{leader} will lead")
 
 
 def _point(view: View, pooler: Pooler, side: Side, member: str, reason: str) -> list[Command]:

@@ -103,9 +103,12 @@ class Observer:
         last = line.last
         if last is not None and not everything and (not leads or last.health is Health.PRIMARY):
             return last
-        # That a member takes writes is only believed when it lets somebody in, so a line from
-        # its time as a replica does not do.
-        return await line.check(fresh=leads and last is not None and last.health is Health.REPLICA)
+        answer = await line.check()
+        if answer.health is Health.PRIMARY and last is not None and last.health is Health.REPLICA:
+            # That it takes writes is only believed when it lets somebody in. A line from its
+            # time as a replica does not prove that; but it is the cheapest way to wait.
+            answer = await line.check(fresh=True)
+        return answer
 
     def _line(self, view: View, name: str) -> Line:
         if name not in self._lines:

@@ -45,7 +45,7 @@ from tests.conftest import find_program
 SUBNET = "127.61.0"
 CLUSTER = "shop"
 DATABASES = ("shop", "stock")
-PASSWORD = "correct horse"  # noqa: S105
+PASSWORD = "correct horse"
 PROJECT = Path(__file__).parents[3]
 _WINDOW = datetime.timedelta(days=1)
 
@@ -269,6 +269,9 @@ class Rig:
             settings = self.pooler_settings(node, side, port)
             self._write(node.root / "conf" / f"{side}.ini", pooler_ini(settings))
         self._write(node.root / "conf" / "password", PASSWORD)
+        script = node.root / "conf" / "before_stop.sh"
+        self._write(script, QUICK_STOP.format(node=node.root))
+        script.chmod(0o700)
         self._write(node.root / "conf" / "node.json", self.config(node).to_json())
 
     def pooler_settings(self, node: Node, side: str, port: int) -> PoolerSettings:
@@ -361,6 +364,7 @@ class Rig:
                 "connect_address": f"{node.address}:5432",
                 "data_dir": str(node.root / "data"),
                 "bin_dir": str(self.bindir),
+                "before_stop": str(node.root / "conf" / "before_stop.sh"),
                 "use_unix_socket": True,
                 "basebackup": [{"checkpoint": "fast"}],
                 "authentication": {
@@ -439,7 +443,7 @@ class Rig:
         with self.superuser(leader) as connection:
             connection.execute("CREATE ROLE holdfast_pooler LOGIN")
             connection.execute(
-                f"CREATE ROLE shop_app LOGIN PASSWORD '{PASSWORD}'"  # noqa: S608
+                f"CREATE ROLE shop_app LOGIN PASSWORD '{PASSWORD}'"
             )
             for name in DATABASES:
                 connection.execute(f"CREATE DATABASE {name} OWNER shop_app")
@@ -497,10 +501,9 @@ class Rig:
             if await client.get(f"/holdfast/{CLUSTER}/leader") is None:
                 return False
         node = await self.leader()
-        with contextlib.suppress(psycopg.Error):
-            with self.superuser(node) as connection:
-                row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
-                return row == (False,)
+        with contextlib.suppress(psycopg.Error), self.superuser(node) as connection:
+            row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
+            return row == (False,)
         return False
 
     async def _all_stream(self) -> bool:
@@ -528,12 +531,11 @@ class Rig:
 
     async def leads(self, node: Node, port: int, in_recovery: bool) -> bool:
         def ask() -> bool:
-            with contextlib.suppress(psycopg.Error):
-                with psycopg.connect(
-                    self.dsn(node, port, connect_timeout="3"), prepare_threshold=None
-                ) as each:
-                    each.execute("SET statement_timeout = '3s'")
-                    return each.execute("SELECT pg_is_in_recovery()").fetchone() == (in_recovery,)
+            with contextlib.suppress(psycopg.Error), psycopg.connect(
+                self.dsn(node, port, connect_timeout="3"), prepare_threshold=None
+            ) as each:
+                each.execute("SET statement_timeout = '3s'")
+                return each.execute("SELECT pg_is_in_recovery()").fetchone() == (in_recovery,)
             return False
 
         return await asyncio.to_thread(ask)
@@ -555,6 +557,18 @@ class Rig:
 
 
 CLOSED = ("postgres", "holdfast_pooler", "holdfast_replicator")
+
+QUICK_STOP = """\
+#!/bin/sh
+# Patroni looks whether PostgreSQL has stopped once a second; a planned stop should not wait for it.
+[ -f {node}/planned ] || exit 0
+rm -f {node}/planned
+postmaster=$(head -n 1 {node}/data/postmaster.pid)
+kill -INT $postmaster || exit 0
+for round in $(seq 100); do [ -e {node}/data/postmaster.pid ] && sleep 0.01; done
+for round in $(seq 50); do kill -0 $postmaster 2>/dev/null && sleep 0.01; done
+exit 0
+"""
 
 POOL_LOGIN = """
 CREATE FUNCTION holdfast.pool_login(name text) RETURNS TABLE (usename name, passwd text)
