@@ -149,3 +149,47 @@ async def test_no_verifier_reaches_the_log(catalog: Site) -> None:
     log = (catalog.server.folder / "server.log").read_text()
     assert "pg_reload_conf" in log
     assert "SCRAM-SHA-256" not in log
+
+
+async def test_the_owner_of_a_database_cannot_bend_the_platforms_session(catalog: Site) -> None:
+    """Overloads that fit better than PostgreSQL's own would run with a superuser's rights."""
+    name = catalog.spec.name
+    trap = (
+        "create function public.{0} returns {1} language plpgsql as "
+        "$$ begin raise exception 'caught as %', current_user; end $$"
+    )
+    await catalog.run(
+        name,
+        f'set role "{catalog.names.owner}"',
+        trap.format("trap(oid, regnamespace)", "boolean"),
+        "create operator public.= (leftarg = oid, rightarg = regnamespace, function = public.trap)",
+        trap.format("trap(name, name[])", "boolean"),
+        trap.format("trap(text, name)", "text"),
+        "create operator public.|| (leftarg = text, rightarg = name, function = public.trap)",
+        trap.format("has_table_privilege(oid, oid, name)", "boolean"),
+        "create table watched (id int)",
+        f'alter database "{name}" set search_path = public, pg_catalog',
+        f'alter database "{name}" set default_transaction_read_only = on',
+    )
+    try:
+        await catalog.run("postgres", f'alter database "{name}" set role = "{catalog.names.owner}"')
+        async with catalog.server.connect(name) as connection:
+            with pytest.raises(psycopg.Error, match="caught"):
+                await connection.execute("select 1::oid = 'public'::regnamespace")
+        assert await catalog.changes() == []
+        await catalog.run("postgres", f'revoke "{catalog.names.rw}" from "{catalog.names.apps[0]}"')
+        async with catalog.server.connect(name) as connection:
+            await connection.execute("set role none; set default_transaction_read_only = off")
+            await connection.execute("drop extension citext")
+            await connection.execute(
+                f'revoke select on public.watched from "{catalog.names.ro}"'  # type: ignore[arg-type]
+            )
+        assert len(await catalog.apply()) == 3
+        assert await catalog.changes() == []
+        async with catalog.server.connect(name) as connection:
+            found = await connection.execute(
+                "select extnamespace::regnamespace::text from pg_extension where extname = 'citext'"
+            )
+            assert await found.fetchone() == ("public",)
+    finally:
+        await catalog.run("postgres", f'alter database "{name}" reset all')

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, LiteralString, Protocol, TypeAlias
 
 from psycopg import AsyncConnection
@@ -25,6 +25,23 @@ class Secret(Protocol):
 
 Secrets: TypeAlias = Callable[[str], Awaitable[Secret]]
 """Looks a secret up by its reference."""
+
+
+# A database's owner may set defaults for every session in it and create functions and operators in
+# its schemas. Neither may bend what a superuser's session does (CVE-2018-1058 and its kin).
+_ON_GUARD = """
+set role none;
+set search_path = pg_catalog;
+set default_transaction_read_only = off
+"""
+
+
+@asynccontextmanager
+async def session(connect: Connect, database: str) -> AsyncIterator[Connection]:
+    """A connection in which every name is PostgreSQL's own, whatever the database's owner did."""
+    async with connect(database) as connection:
+        await connection.execute(_ON_GUARD)
+        yield connection
 
 
 async def rows(connection: Connection, query: LiteralString, **values: object) -> list[Any]:

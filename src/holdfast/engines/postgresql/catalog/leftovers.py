@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from holdfast.core.change import Resource
 from holdfast.core.finding import Finding, Severity
 from holdfast.engines.postgresql.catalog import queries
-from holdfast.engines.postgresql.catalog.doors import Connect, rows
+from holdfast.engines.postgresql.catalog.doors import Connect, rows, session
 from holdfast.engines.postgresql.catalog.names import MAINTENANCE_DATABASE
 
 
@@ -19,7 +19,7 @@ async def leftovers(connect: Connect, desired: Sequence[Resource]) -> list[Findi
     """
     databases = [each.attributes for each in desired if each.kind == "database"]
     roles = [each.attributes["name"] for each in desired if each.kind == "role"]
-    async with connect(MAINTENANCE_DATABASE) as connection:
+    async with session(connect, MAINTENANCE_DATABASE) as connection:
         owned = [
             name
             for owner in sorted({database["owner"] for database in databases})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from holdfast.core.change import Resource
-from holdfast.engines.postgresql.catalog.doors import Connect
+from holdfast.engines.postgresql.catalog.doors import Connect, session
 from holdfast.engines.postgresql.catalog.names import MAINTENANCE_DATABASE
 from holdfast.engines.postgresql.catalog.observe_cluster import Wanted, observe_cluster
 from holdfast.engines.postgresql.catalog.observe_database import observe_database
@@ -21,10 +21,10 @@ async def observe(
     A logical database that is absent, or closed to connections, is observed as empty.
     """
     wanted = Wanted.of(desired, known_verifiers)
-    async with connect(MAINTENANCE_DATABASE) as connection:
+    async with session(connect, MAINTENANCE_DATABASE) as connection:
         found, reachable = await observe_cluster(connection, wanted)
     for database in dict.fromkeys(r.attributes.get("database") for r in desired):
         if database in reachable:
-            async with connect(database) as connection:
+            async with session(connect, database) as connection:
                 found += await observe_database(connection, database, wanted)
     return found

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from holdfast.core.change import Action, Change, Json
 from holdfast.core.errors import Refused
-from holdfast.engines.postgresql.catalog.doors import Connect, Connection, Secrets
+from holdfast.engines.postgresql.catalog.doors import Connect, Connection, Secrets, session
 from holdfast.engines.postgresql.catalog.names import MAINTENANCE_DATABASE
 from holdfast.engines.postgresql.catalog.perform_database import (
     create_extension,
@@ -68,7 +68,7 @@ async def perform(change: Change, connect: Connect, secret: Secrets) -> None:
     # Grants on a database and on roles are shared: the templates cannot even be connected to.
     shared = change.kind == "grants" and change.after["object"] == "database"
     database = None if shared else change.after.get("database")
-    async with connect(database or MAINTENANCE_DATABASE) as connection:
+    async with session(connect, database or MAINTENANCE_DATABASE) as connection:
         if change.kind == "role":
             await settle_role(connection, change.after, secret)
         else:
@@ -83,5 +83,5 @@ async def _remove(change: Change, connect: Connect) -> None:
             hint="remove it by hand when nobody needs it any more",
         )
     assert change.before is not None
-    async with connect(MAINTENANCE_DATABASE) as connection:
+    async with session(connect, MAINTENANCE_DATABASE) as connection:
         await end_membership(connection, change.before["role"], change.before["member"])

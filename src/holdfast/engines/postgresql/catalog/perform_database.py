@@ -75,6 +75,8 @@ async def create_extension(
     async with connection.transaction():
         known = {row[0]: row for row in await rows(connection, queries.EXTENSIONS)}
         if wanted["name"] not in known:
+            # Where nothing pins the schema, the first of the search path is taken.
+            await connection.execute("set local search_path = public")
             await connection.execute(
                 sql.SQL("create extension if not exists {}").format(name) + options
             )

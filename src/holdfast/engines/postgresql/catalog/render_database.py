@@ -228,11 +228,13 @@ def _extensions(logical: LogicalDatabase, preload: Collection[str]) -> tuple[Ext
 
 def _extension(database: str, extension: ExtensionSpec, *, placed: bool = True) -> Resource:
     attributes: dict[str, Json] = {"database": database, "name": extension.name}
-    after: tuple[str, ...] = (database_id(database),) if placed else ()
     if extension.schema is not None:
         attributes["schema"] = extension.schema
-        if extension.schema != "pg_catalog":
-            after += (schema_id(database, extension.schema),)
+    schema = extension.schema or "public"
+    after: tuple[str, ...] = ()
+    if placed:
+        in_schema = () if schema == "pg_catalog" else (schema_id(database, schema),)
+        after = (database_id(database), *in_schema)
     if extension.version is not None:
         attributes["version"] = extension.version
     return Resource(
