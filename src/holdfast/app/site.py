@@ -54,7 +54,7 @@ async def up(settings: Settings, *, progress: Progress = quiet, serve: bool = Tr
         await together(
             run("control database", progress, _bring_up_database(doors)),
             run("etcd", progress, _bring_up_etcd(doors)),
-            run("runtime", progress, runtime.ensure(doors.site, doors.host)),
+            run("runtime", progress, _copy_runtime(doors)),
         )
         await _start_clusters(doors)
         if serve:
@@ -92,7 +92,11 @@ async def _start_supervisor(doors: SiteDoors) -> None:
         return
     await asyncio.to_thread(local.check_ports, doors.site)
     await asyncio.to_thread(control_database.clear_leftovers, doors.site)
-    await doors.daemon.start()
+    # After a cold start the clusters wait for etcd: a read that reaches a member before it has
+    # a leader blocks all its reads for seven seconds (etcd 3.4). What still runs is adopted.
+    etcd = [etcd_members.program_of(member) for member in etcd_members.MEMBERS]
+    cold = not any(doors.supervisor.outlived(name) for name in etcd)
+    await doors.daemon.start([control_database.NAME, *etcd] if cold else ["*"])
 
 
 async def _bring_up_database(doors: SiteDoors) -> None:
@@ -123,8 +127,14 @@ async def _bring_up_etcd(doors: SiteDoors) -> None:
     await etcd_members.secure(doors.site, doors.etcd_identity, credentials)
 
 
+async def _copy_runtime(doors: SiteDoors) -> None:
+    current = await runtime.ensure(doors.site, doors.host)
+    await asyncio.to_thread(runtime.prune, doors.site, current)
+
+
 async def _start_clusters(doors: SiteDoors) -> None:
     """Start every other program that should run and does not."""
+    await doors.supervisor.include_all()
     wanted = doors.supervisor.autostarting() - {CONTROL_PLANE}
     for name, found in (await doors.supervisor.status()).items():
         if name in wanted and found.state in ("stopped", "failed"):

@@ -10,6 +10,7 @@ import signal
 import stat
 import time
 import xmlrpc.client
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,25 @@ class Supervisor:
             await self._call("reloadConfig")
             await self._tolerating(_ALREADY_ADDED, "addProcessGroup", program.name)
             return True
+
+    async def include_all(self) -> list[str]:
+        """Take in every definition that supervisord was started without. Gives their names."""
+        async with self._changing:
+            known = await self._infos()
+            missing = [name for name in self.defined() if name not in known]
+            if self.configure() or missing:
+                await self._call("reloadConfig")
+            for name in missing:
+                await self._tolerating(_ALREADY_ADDED, "addProcessGroup", name)
+            return missing
+
+    def configure(self, names: Sequence[str] = ("*",)) -> bool:
+        """Write supervisord's configuration, with these programs only. True if it changed."""
+        as_root = os.geteuid() == 0
+        conf = supervisor_files.supervisord_conf(
+            self.paths, f"holdfast-{self._site_id}", as_root=as_root, names=names
+        )
+        return put_file(self.paths.configuration, conf.encode())
 
     async def remove(self, name: str) -> None:
         """Stop the program and forget it, its record and its start script."""

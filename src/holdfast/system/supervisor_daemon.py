@@ -8,11 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from holdfast.core.errors import Error, TimedOut, Transient
@@ -20,8 +19,7 @@ from holdfast.system import processes
 from holdfast.system.accounts import current_account
 from holdfast.system.host import SITE_VARIABLE
 from holdfast.system.local_host import clean_environment
-from holdfast.system.supervisor import Supervisor, put_file
-from holdfast.system.supervisor_files import supervisord_conf
+from holdfast.system.supervisor import Supervisor
 
 _POLL_S = 0.02
 _SUPERVISORD = Path(__file__).with_name("supervisord.py")
@@ -41,15 +39,16 @@ class SupervisorDaemon:
         """Its pid if it answers, else None."""
         return await asyncio.to_thread(self._pid)
 
-    async def start(self, *, timeout_s: float = 10.0) -> bool:
+    async def start(self, names: Sequence[str] = ("*",), *, timeout_s: float = 10.0) -> bool:
         """Start it unless it answers already. True if it was started.
 
-        Programs with `autostart` start with it. Raises `Error` with the end of its log when it
+        Programs with `autostart` start with it; those that are not among `names` have to wait
+        for `Supervisor.include_all`. Raises `Error` with the end of its log when it
         cannot start, `TimedOut` when it does not answer in time.
         """
         if await self.pid() is not None:
             return False
-        return await asyncio.to_thread(self._start, timeout_s)
+        return await asyncio.to_thread(self._start, names, timeout_s)
 
     async def stop(self, *, timeout_s: float = 60.0) -> None:
         """Stop every program that still runs, then end. Absent is fine."""
@@ -71,13 +70,12 @@ class SupervisorDaemon:
         except Transient:
             return None
 
-    def _start(self, timeout_s: float) -> bool:
+    def _start(self, names: Sequence[str], timeout_s: float) -> bool:
         paths = self._supervisor.paths
         with _held(paths.lock, timeout_s):
             if self._pid() is not None:
                 return False
-            conf = supervisord_conf(paths, f"holdfast-{self._site_id}", as_root=os.geteuid() == 0)
-            put_file(paths.configuration, conf.encode())
+            self._supervisor.configure(names)
             done = subprocess.run(
                 # By its path, and -P: our package need not be importable, and the modules beside
                 # it must not be taken for supervisor's own.

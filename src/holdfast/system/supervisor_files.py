@@ -7,7 +7,7 @@ every character nor keep a `;` or `%` in peace. Text only: `supervisor` writes i
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,8 +84,11 @@ class SupervisorPaths:
         return self.state(user) / f"{name}.log"
 
 
-def supervisord_conf(paths: SupervisorPaths, identifier: str, *, as_root: bool) -> str:
-    """supervisord's configuration."""
+def supervisord_conf(
+    paths: SupervisorPaths, identifier: str, *, as_root: bool, names: Sequence[str] = ("*",)
+) -> str:
+    """supervisord's configuration, with the programs that have one of these names."""
+    definitions = " ".join(str(paths.definition(name)) for name in names)
     return f"""\
 [supervisord]
 identifier = {identifier}
@@ -107,7 +110,7 @@ chmod = 0600
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
 [include]
-files = {paths.definitions}/*.ini
+files = {definitions}
 """
 
 
