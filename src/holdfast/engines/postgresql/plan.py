@@ -6,7 +6,7 @@ not wanted any more goes away last.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from holdfast.core.change import (
@@ -34,7 +34,7 @@ def plan(database: str, desired: State, observed: State) -> Plan:
         if _differs(desired.get(target), observed.get(target))
     }
     linked = [replace(change, needs=_needs(change, desired, wanted)) for change in wanted.values()]
-    return Plan(database, tuple(in_order(linked)))
+    return Plan(database, tuple(_one_restart_at_a_time(in_order(linked))))
 
 
 def simulate(observed: State, desired: State, changes: Iterable[Change]) -> dict[str, Resource]:
@@ -106,15 +106,18 @@ def _needs(change: Change, desired: State, changes: Mapping[str, Change]) -> tup
     if change.action is Action.DELETE:
         # Nothing goes before everything that replaces it has come.
         return tuple(each.id for each in changes.values() if each.action is not Action.DELETE)
-    found = [changes[each].id for each in _ancestors(change.target, desired, changes)]
-    if change.disruption.rank >= Disruption.RESTART.rank:
-        # Never two restarts at a time: the one before has to be over, and found well.
-        for other in changes.values():
-            if other.target == change.target:
-                break
-            if other.disruption.rank >= Disruption.RESTART.rank and other.id not in found:
-                found.append(other.id)
-    return tuple(found)
+    return tuple(changes[each].id for each in _ancestors(change.target, desired, changes))
+
+
+def _one_restart_at_a_time(ordered: list[Change]) -> Iterator[Change]:
+    """Have each restart wait for the ones before it, which also saw that all is well again."""
+    restarts: list[str] = []
+    for change in ordered:
+        if change.disruption.rank < Disruption.RESTART.rank:
+            yield change
+            continue
+        yield replace(change, needs=tuple(dict.fromkeys((*change.needs, *restarts))))
+        restarts.append(change.id)
 
 
 def _ancestors(target: str, desired: State, changes: Mapping[str, Change]) -> list[str]:

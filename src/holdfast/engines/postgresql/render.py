@@ -225,7 +225,7 @@ def node_folders(node: Node) -> dict[str, int]:
 
 
 def node_certificates(node: Node) -> tuple[Certificate, ...]:
-    """`server` answers clients, `node` answers and asks Patronis; the rest are for one purpose each.
+    """`server` answers clients, `node` answers and asks Patronis; the rest have one use each.
 
     etcd's gateway turns a certificate with a common name away once etcd has users.
     """

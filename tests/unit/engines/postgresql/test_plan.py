@@ -1,0 +1,117 @@
+"""The planner: what it plans, in which order, and that plans end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.core.change import Action, Disruption, Resource, difference, state
+from holdfast.engines.postgresql.plan import in_order, plan, simulate
+from holdfast.engines.postgresql.render import desired
+from tests.unit.engines.postgresql.clusters import cluster
+
+WANTED = desired(cluster())
+
+
+def test_a_new_cluster_is_all_creations_and_disturbs_nobody() -> None:
+    made = plan("orders", WANTED, {})
+    assert {change.action for change in made.changes} == {Action.CREATE}
+    assert made.disruption is Disruption.NONE
+    assert len(made.changes) == len(WANTED)
+
+
+def test_nothing_to_do_is_an_empty_plan() -> None:
+    assert plan("orders", WANTED, WANTED).changes == ()
+
+
+def test_needs_come_first() -> None:
+    made = plan("orders", WANTED, {})
+    place = {change.id: number for number, change in enumerate(made.changes)}
+    for change in made.changes:
+        assert all(place[need] < place[change.id] for need in change.needs)
+
+
+def test_a_need_reaches_through_what_is_there_already() -> None:
+    # The processes stand between the configuration and the leader; they do not change here.
+    observed = {id: each for id, each in WANTED.items() if id not in ("configuration", "leader")}
+    made = {change.target: change for change in plan("orders", WANTED, observed).changes}
+    assert made["leader"].needs == ("create configuration",)
+
+
+@given(st.sets(st.sampled_from(sorted(WANTED))), st.sets(st.sampled_from(sorted(WANTED))))
+def test_planning_ends_from_every_state(missing: set[str], changed: set[str]) -> None:
+    observed = {
+        id: replace(each, attributes={"changed": "by hand"}) if id in changed else each
+        for id, each in WANTED.items()
+        if id not in missing
+    }
+    made = plan("orders", WANTED, observed)
+    assert plan("orders", WANTED, simulate(observed, WANTED, made.changes)).changes == ()
+
+
+@given(st.sets(st.sampled_from(sorted(WANTED))), st.integers(min_value=0, max_value=80))
+def test_an_interrupted_plan_goes_on_where_it_stopped(missing: set[str], done: int) -> None:
+    observed = {id: each for id, each in WANTED.items() if id not in missing}
+    made = plan("orders", WANTED, observed)
+    after = simulate(observed, WANTED, made.changes[:done])
+    assert [each.target for each in plan("orders", WANTED, after).changes] == [
+        each.target for each in made.changes[done:]
+    ]
+
+
+def test_scaling_in_removes_the_node_last() -> None:
+    fewer = desired(cluster(tier="tier-1", more="nodes: 2"))
+    more = desired(cluster(tier="tier-1", more="nodes: 3"))
+    observed = {id: each for id, each in more.items() if not id.startswith("node/3/")}
+    observed["node/3"] = Resource("node/3", "node", {"name": "orders-3"})
+    made = plan("orders", fewer, observed)
+    assert made.changes[-1].id == "delete node/3"
+    assert made.changes[-1].disruption is Disruption.SWITCHOVER
+    assert set(made.changes[-1].needs) == {change.id for change in made.changes[:-1]}
+
+
+def test_a_larger_size_means_a_rolling_restart() -> None:
+    made = plan("orders", desired(cluster(size="s")), WANTED)
+    changed = {change.target: change.disruption for change in made.changes}
+    assert changed["configuration"] is Disruption.SWITCHOVER
+
+
+def test_a_parameter_that_a_reload_can_set_restarts_nothing() -> None:
+    wanted = desired(cluster(more="parameters: {work_mem: 8MB}"))
+    (change,) = plan("orders", wanted, WANTED).changes
+    assert (change.target, change.disruption) == ("configuration", Disruption.RELOAD)
+    before, after = difference(change.before or {}, change.after or {})
+    assert set(after["postgresql"]["parameters"]) == {"work_mem"}
+    assert set(before["postgresql"]["parameters"]) == {"work_mem"}
+
+
+def test_restarts_never_overlap() -> None:
+    observed = dict(WANTED)
+    for node in (1, 2, 3):
+        id = f"node/{node}/process/patroni"
+        observed[id] = replace(
+            WANTED[id], attributes={**WANTED[id].attributes, "definition": "another"}
+        )
+    changes = plan("orders", WANTED, observed).changes
+    assert [change.disruption for change in changes] == [Disruption.RESTART] * 3
+    assert [change.needs for change in changes] == [
+        (),
+        (changes[0].id,),
+        (changes[0].id, changes[1].id),
+    ]
+
+
+def test_a_circle_is_named() -> None:
+    circle = state([Resource("a", "files", after=("b",)), Resource("b", "files", after=("a",))])
+    with pytest.raises(ValueError, match="a, b"):
+        in_order(plan("x", circle, {}).changes)
+
+
+def test_the_digest_says_whether_two_plans_do_the_same() -> None:
+    assert plan("orders", WANTED, {}).digest == plan("orders", desired(cluster()), {}).digest
+    assert (
+        plan("orders", WANTED, {}).digest != plan("orders", desired(cluster(size="s")), {}).digest
+    )

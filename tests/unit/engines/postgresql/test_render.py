@@ -1,0 +1,115 @@
+"""What a document becomes: HBA, Patroni's configurations, files of the node's programs."""
+
+from __future__ import annotations
+
+import json
+
+from ruamel.yaml import YAML
+
+from holdfast.engines.postgresql.cluster import filled, references
+from holdfast.engines.postgresql.endpoints import uri
+from holdfast.engines.postgresql.observe_node import rules, settings
+from holdfast.engines.postgresql.render import desired, node_templates
+from holdfast.engines.postgresql.render_patroni import (
+    before_stop_script,
+    dynamic_configuration,
+    hba_rules,
+)
+from holdfast.node.config import NodeConfig
+from tests.unit.engines.postgresql.clusters import cluster
+
+TIER_0 = cluster()
+NODE = TIER_0.nodes[0]
+
+
+def test_no_rule_lets_anybody_in_without_proof() -> None:
+    methods = {rule.split()[-1].split("=")[0] for rule in hba_rules(TIER_0)}
+    words = {word for rule in hba_rules(TIER_0) for word in rule.split()}
+    assert not words & {"trust", "md5", "password", "ident", "host", "hostnossl"}
+    assert methods <= {"peer", "reject", "scram-sha-256", "cert", "map"}
+
+
+def test_the_superuser_has_no_way_in_by_password() -> None:
+    for rule in hba_rules(TIER_0):
+        kind, _, users, *rest = rule.split()
+        if rest[-1] == "scram-sha-256":
+            before = hba_rules(TIER_0)[: hba_rules(TIER_0).index(rule)]
+            closed = [r for r in before if r.split()[0] == kind and r.endswith("reject")]
+            assert users == "all"
+            assert any("postgres" in r.split()[2].split(",") for r in closed)
+
+
+def test_tier_0_never_acknowledges_what_only_one_node_has() -> None:
+    configuration = dynamic_configuration(TIER_0)
+    assert configuration["synchronous_mode"] == "quorum"
+    assert configuration["synchronous_mode_strict"] is True
+    timing = TIER_0.tier.timing
+    assert timing.loop_wait_s + 2 * timing.retry_timeout_s <= timing.ttl_s
+
+
+def test_a_node_s_file_holds_no_secret_and_says_which_it_needs() -> None:
+    templates = node_templates(TIER_0, NODE)
+    needed = {ref for each in templates.values() for ref in references(each.text)}
+    assert needed == {"orders/etcd", "orders/repository"}
+    assert all(each.mode & 0o077 == 0 for each in templates.values())
+
+
+def test_the_node_s_file_does_not_move_with_the_dynamic_configuration() -> None:
+    path = str(NODE.paths.conf / "patroni.yml")
+    other = cluster(size="s", more="parameters: {work_mem: 8MB}")
+    assert node_templates(TIER_0, NODE)[path] == node_templates(other, other.nodes[0])[path]
+
+
+def test_patroni_s_file_reads_back() -> None:
+    text = node_templates(TIER_0, NODE)[str(NODE.paths.conf / "patroni.yml")].text
+    document = YAML(typ="safe").load(text)
+    assert document["name"] == "orders-1"
+    assert document["restapi"]["verify_client"] == "required"
+
+
+def test_the_agent_reads_what_is_written_for_it() -> None:
+    text = node_templates(TIER_0, NODE)[str(NODE.paths.conf / "node.json")].text
+    config = NodeConfig.from_json(text)
+    assert (config.cluster, config.node, config.address) == ("orders", "orders-1", NODE.address)
+    assert json.loads(config.to_json())["databases"] == ["orders"]
+
+
+def test_filling_leaves_no_placeholder() -> None:
+    text = "a ${secret:x/y} b ${secret:z} c ${secret:x/y}"
+    assert references(text) == ["x/y", "z"]
+    assert filled(text, {"x/y": "1", "z": "2"}) == "a 1 b 2 c 1"
+
+
+def test_the_planned_stop_needs_its_mark() -> None:
+    lines = before_stop_script(NODE).splitlines()
+    assert lines[0] == "#!/bin/sh"
+    assert lines[1].startswith("[ -f ") and lines[1].endswith("|| exit 0")
+
+
+def test_every_uri_names_every_node() -> None:
+    for pooled, port in ((False, 5432), (True, 6432)):
+        text = uri(TIER_0, "u", "p", database="orders", pooled=pooled, leader="orders-2")
+        hosts = text.split("@")[1].split("/")[0].split(",")
+        assert sorted(hosts) == [f"{node.address}:{port}" for node in TIER_0.nodes]
+        assert hosts[0] == f"{TIER_0.nodes[1].address}:{port}"
+        assert "sslmode=verify-full" in text
+
+
+def test_readers_meet_the_leader_last() -> None:
+    text = uri(TIER_0, "u", "p", database="orders", read_only=True, leader="orders-1")
+    hosts = text.split("@")[1].split("/")[0].split(",")
+    assert hosts[-1].startswith(TIER_0.nodes[0].address)
+
+
+def test_resource_ids_are_unique_and_after_names_some() -> None:
+    wanted = desired(TIER_0)
+    for resource in wanted.values():
+        assert all(each in wanted for each in resource.after), resource.id
+
+
+def test_rules_and_settings_are_read_from_their_files() -> None:
+    hba = b"# comment\n\nhostssl  all all\t127.0.0.0/8 scram-sha-256\n"
+    assert rules(hba) == ["hostssl all all 127.0.0.0/8 scram-sha-256"]
+    automatic = b"# Do not edit\nwork_mem = '8MB'\napplication_name = 'it''s'\n"
+    assert settings(automatic) == {"work_mem": "8MB", "application_name": "it's"}
+    assert settings(None) == {}
