@@ -48,7 +48,7 @@ class Guard:
         return scheme.lower() == b"bearer" and secrets.compare_digest(token, self._token)
 
 
-class _TooLarge(Exception):  # noqa: N818 - it never leaves this module
+class _TooLarge(Exception):
     """The body went beyond the limit."""
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +35,18 @@ class Listener:
     key: Path
 
 
+class _Server(uvicorn.Server):
+    """A server for which a signal to stop is no reason to end with an error."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on SIGTERM and SIGINT; the original raises the signal again afterwards."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
 def exit_at_once() -> None:
     """What to do when another process runs our operations: be gone before the next step."""
     os._exit(_LOST_LOCK_EXIT)
@@ -44,7 +59,7 @@ async def serve(control: Control, listener: Listener, *, token: str) -> None:
     """
     logs.install()
     await _migrated(control.platform.store.url)
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             application(control, token=token),
             host=listener.address,
@@ -58,7 +73,7 @@ async def serve(control: Control, listener: Listener, *, token: str) -> None:
             access_log=False,
             log_config=None,
             server_header=False,
-            timeout_graceful_shutdown=3,
+            timeout_graceful_shutdown=1,
         )
     )
     await server.serve()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from holdfast.app.vault import Vault
@@ -13,8 +13,7 @@ from holdfast.core.errors import NotFound
 from holdfast.core.layout import Site
 from holdfast.engines.postgresql.cluster import Installation
 from holdfast.engines.postgresql.doors import Issuer, Secrets
-from holdfast.providers import pki, postgresql_programs, runtime
-from holdfast.providers.authority import SiteAuthority
+from holdfast.providers import postgresql_programs, runtime
 from holdfast.providers.doors import SiteDoors, open_site
 from holdfast.providers.settings import Settings
 from holdfast.store import Store
@@ -65,25 +64,10 @@ class RealPlatform:
 
 
 @dataclass(frozen=True, slots=True)
-class SiteIssuer:
-    """The engine's `Issuer`: the site's authority."""
-
-    authority: SiteAuthority
-
-    def issue(self, common_name: str, addresses: Sequence[str]) -> tuple[bytes, bytes]:
-        """A new certificate and its key, PEM."""
-        made = self.authority.issue(_request(common_name, addresses))
-        return made.certificate, made.key
-
-    def fault(self, certificate: bytes, common_name: str, addresses: Sequence[str]) -> str:
-        """Why the certificate has to be replaced; empty when it is fine."""
-        return self.authority.needs_renewal(certificate, _request(common_name, addresses)) or ""
-
-
-@dataclass(frozen=True, slots=True)
 class Control:
     """A control plane at work: what the API's handlers hand to the functions of this room."""
 
+    settings: Settings
     platform: Platform
     runtime: Runtime
 
@@ -101,22 +85,21 @@ async def real_platform(settings: Settings) -> RealPlatform:
         patroni=doors.patroni(),
         identity=doors.identity,
         secrets=Vault(store, doors.box),
-        issuer=SiteIssuer(doors.authority),
+        issuer=doors.authority,
         doors=doors,
         runtime=await runtime.ensure(doors.site, doors.host),
     )
 
 
 def control(
-    platform: Platform, workflows: Mapping[str, Workflow], *, on_lost: Callable[[], None]
+    settings: Settings,
+    platform: Platform,
+    workflows: Mapping[str, Workflow],
+    *,
+    on_lost: Callable[[], None],
 ) -> Control:
     """A control plane that is not started yet."""
-    return Control(platform, Runtime(platform, workflows, on_lost=on_lost))
-
-
-def _request(common_name: str, addresses: Sequence[str]) -> pki.Request:
-    # A role's certificate has no address and is no server's.
-    return pki.Request(common_name, tuple(addresses), server=bool(addresses))
+    return Control(settings, platform, Runtime(platform, workflows, on_lost=on_lost))
 
 
 def _program(name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from holdfast.core import errors
 from holdfast.core.change import Json
 from holdfast.core.errors import Bug, Error, Invalid, TimedOut
-from holdfast.core.finding import Finding, Location, Severity
+from holdfast.core.render_findings import finding_from_json, findings_json
 
 _CLASSES: dict[str, type[Error]] = {
     thing.code: thing
@@ -28,7 +28,7 @@ def to_json(error: BaseException, *, step: str = "") -> dict[str, Json]:
         "message": known.message,
         "subject": known.subject,
         "hint": known.hint,
-        "findings": [finding_to_json(finding) for finding in findings],
+        "findings": findings_json(findings),
         "step": step,
     }
 
@@ -52,39 +52,4 @@ def as_error(error: BaseException) -> Error:
     return Bug(
         f"{type(error).__name__}: {text}" if text else type(error).__name__,
         hint="Read the operation's log, and report it as a bug.",
-    )
-
-
-def finding_to_json(finding: Finding) -> dict[str, Json]:
-    """Plain JSON, keys in declaration order."""
-    where = finding.location
-    return {
-        "id": finding.id,
-        "severity": str(finding.severity),
-        "subject": finding.subject,
-        "message": finding.message,
-        "hint": finding.hint,
-        "location": None
-        if where is None
-        else {
-            "file": where.file,
-            "line": where.line,
-            "column": where.column,
-            "path": where.path,
-        },
-        "evidence": dict(finding.evidence),
-    }
-
-
-def finding_from_json(data: Mapping[str, Json]) -> Finding:
-    """The inverse of `finding_to_json`."""
-    where = data["location"]
-    return Finding(
-        id=data["id"],
-        severity=Severity(data["severity"]),
-        subject=data["subject"],
-        message=data["message"],
-        hint=data["hint"],
-        location=None if where is None else Location(**where),
-        evidence=data["evidence"],
     )

@@ -95,9 +95,9 @@ class Plane:
         deadline = time.monotonic() + timeout_s
         while True:
             try:
-                operation = self.client.get(f"/v1/operations/{operation_id}").json()
-                if operation["finished_at"]:
-                    return dict(operation)
+                answer = self.client.get(f"/v1/operations/{operation_id}")
+                if answer.status_code == 200 and answer.json()["finished_at"]:
+                    return dict(answer.json())
             except httpx.TransportError:
                 pass
             assert time.monotonic() < deadline, self.log

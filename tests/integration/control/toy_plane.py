@@ -1,8 +1,8 @@
 """A control plane with toy operations, run as a process of its own: `toy_plane.py URL FOLDER PORT`.
 
 Every step appends its name to FOLDER/calls and writes FOLDER/effects/NAME. A step that finds
-its name in FOLDER/kill-before or FOLDER/kill-after removes the file and kills this process the
-hard way, before or after its effect.
+FOLDER/kill-before-NAME or FOLDER/kill-after-NAME removes the file and kills this process the hard
+way, before or after its effect.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
 from typing import Any
 
 from holdfast.api.serve import Listener, exit_at_once, serve
-from holdfast.app.wiring import RealPlatform, control
+from holdfast.app.wiring import control
 from holdfast.core.errors import Invalid, NotFound, Refused, Transient
 from holdfast.core.finding import Finding, Location, Severity
 from holdfast.core.layout import Site
+from holdfast.providers.settings import Settings
 from holdfast.store import Store
 from holdfast.system.clock import SystemClock
 from holdfast.system.memory_host import MemoryHost
@@ -30,8 +32,8 @@ FOLDER = Path(sys.argv[2])
 
 
 def _die_if_told(when: str, name: str) -> None:
-    order = FOLDER / f"kill-{when}"
-    if order.exists() and order.read_text() == name:
+    order = FOLDER / f"kill-{when}-{name}"
+    if order.exists():
         order.unlink()
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -163,8 +165,10 @@ WORKFLOWS = {
 def main() -> None:
     url, port = sys.argv[1], int(sys.argv[3])
     site = Site(PurePosixPath(FOLDER), "0badcafe", "127.77.13", "nobody")
-    platform = RealPlatform(site, Store(url), MemoryHost(), SystemClock())
-    plane = control(platform, WORKFLOWS, on_lost=exit_at_once)
+    platform = SimpleNamespace(
+        site=site, store=Store(url), host=MemoryHost(), clock=SystemClock()
+    )
+    plane = control(Settings(FOLDER), platform, WORKFLOWS, on_lost=exit_at_once)
     listener = Listener("127.0.0.1", port, FOLDER / "api.crt", FOLDER / "api.key")
     asyncio.run(serve(plane, listener, token=(FOLDER / "api.token").read_text().strip()))
 

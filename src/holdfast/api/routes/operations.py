@@ -87,7 +87,7 @@ async def post_operation(wanted: Wanted, plane: Plane, actor: Actor) -> Operatio
         actor=actor,
         refuse_if_busy=wanted.on_conflict == "refuse",
     )
-    return Operation.model_validate(operation, extra="ignore")
+    return Operation.model_validate(operation)
 
 
 @router.get("")

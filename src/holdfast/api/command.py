@@ -1,0 +1,71 @@
+"""`holdfast serve`: the control plane in the foreground. The command line finds it by name."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from holdfast.api import logs
+from holdfast.api.serve import Listener, exit_at_once
+from holdfast.api.serve import serve as answer
+from holdfast.app import site
+from holdfast.app.wiring import control, real_platform
+from holdfast.core.layout import API_PORT
+from holdfast.providers.settings import Settings, settings
+from holdfast.workflows.registry import workflows
+
+_log = logging.getLogger(__name__)
+
+_LOOK_AFTER_S = 5.0
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  holdfast serve
+  holdfast serve --home /srv/holdfast
+"""
+)
+@click.option("--home", metavar="FOLDER", help="The platform's home.  [default: $HOLDFAST_HOME]")
+def serve(home: str | None) -> None:
+    """Run the control plane in the foreground.
+
+    `holdfast up` starts it supervised; run it yourself under a supervisor of your own. A second
+    one on the same control database waits as a standby.
+    """
+    found = settings(os.environ, as_root=os.geteuid() == 0)
+    if home is not None:
+        found = replace(found, home=Path(home).expanduser().absolute())
+    asyncio.run(_serve(found))
+
+
+async def _serve(found: Settings) -> None:
+    logs.install()
+    platform = await real_platform(found)
+    plane = control(found, platform, workflows(), on_lost=exit_at_once)
+    certificate, key = platform.doors.api_certificate
+    listener = Listener(platform.site.api_address, API_PORT, certificate, key)
+    token = await asyncio.to_thread(Path(platform.site.token_file).read_text, "ascii")
+    guardian = asyncio.create_task(_look_after_supervisor(found))
+    try:
+        await answer(plane, listener, token=token.strip())
+    finally:
+        guardian.cancel()
+        await platform.patroni.close()
+        await platform.etcd.close()
+
+
+async def _look_after_supervisor(found: Settings) -> None:
+    """The supervisor restarts us when we die, and we it."""
+    while True:
+        await asyncio.sleep(_LOOK_AFTER_S)
+        try:
+            if await site.keep_supervisor(found):
+                _log.warning("the supervisor was dead; it was started again")
+        except Exception:  # noqa: BLE001 - the API matters more than its guardian
+            _log.exception("could not look after the supervisor")

@@ -1,0 +1,75 @@
+"""What the programs of a database's nodes wrote, without opening a shell on any of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from holdfast.app.wiring import Control
+from holdfast.core.errors import NotFound
+from holdfast.core.layout import node_name
+from holdfast.store import databases, nodes
+from holdfast.system.host import Host
+
+_PROGRAM = re.compile(r"[a-z-]*[a-z]")
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The end of one log file."""
+
+    node: str
+    program: str
+    file: str
+    text: str
+
+
+async def tails(
+    control: Control, name: str, *, node: str | None, program: str | None, lines: int
+) -> list[Tail]:
+    """The last lines of the newest log of each program. Raises `NotFound`."""
+    platform = control.platform
+    async with platform.store.begin() as connection:
+        await databases.get(connection, name)
+        known = {
+            node_name(name, each.ordinal): each.ordinal
+            for each in await nodes.of_database(connection, name)
+        }
+    if node is not None and node not in known:
+        raise NotFound(
+            f"{name} has no node {node!r}",
+            subject=f"database {name}",
+            hint=f"choose one of {', '.join(known)}",
+        )
+    found: list[Tail] = []
+    for each, ordinal in known.items():
+        if node in (None, each):
+            folder = str(platform.site.node(name, ordinal).log)
+            found += await _tails(platform.host, each, folder, program, lines)
+    return found
+
+
+async def _tails(host: Host, node: str, folder: str, program: str | None, lines: int) -> list[Tail]:
+    if await host.stat(folder) is None:
+        return []
+    files = newest(await host.list(folder))
+    return [
+        Tail(node, each, f"{folder}/{file}", await _end(host, f"{folder}/{file}", lines))
+        for each, file in sorted(files.items())
+        if program in (None, each)
+    ]
+
+
+def newest(files: Iterable[str]) -> dict[str, str]:
+    """The newest log by program: rotated ones carry their date, so the last name is the newest."""
+    found: dict[str, str] = {}
+    for file in sorted(files):
+        match = _PROGRAM.match(file)
+        if match is not None and ".log" in file:
+            found[match[0]] = file
+    return found
+
+
+async def _end(host: Host, path: str, lines: int) -> str:
+    return (await host.run(["tail", "-n", str(lines), path])).text

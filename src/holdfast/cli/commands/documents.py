@@ -1,0 +1,192 @@
+"""`plan` and `apply`: from documents to databases."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from holdfast.cli import exit_codes, operate, options, output
+from holdfast.cli.client import Client, connect
+from holdfast.cli.operate import Waiting
+from holdfast.cli.plan_text import count_text, plan_text
+from holdfast.cli.words import error_text
+from holdfast.core.change import Change, Json, Plan
+from holdfast.core.errors import Invalid, NotFound
+from holdfast.core.render_findings import finding_from_json, render_text
+from holdfast.providers.settings import Settings
+
+_MAX_BYTES = 3 * 2**20
+_SUFFIXES = (".yaml", ".yml")
+
+_paths = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  holdfast plan orders.yaml
+  holdfast plan databases/ --detailed-exitcode
+  cat orders.yaml | holdfast plan -
+"""
+)
+@_paths
+@click.option(
+    "--detailed-exitcode", is_flag=True, help="Exit with 10 when there is something to change."
+)
+@options.output
+@options.home
+def plan(paths: tuple[str, ...], detailed_exitcode: bool, output: str, where: Settings) -> None:
+    """Show what an apply would change.
+
+    PATH is a file, a folder (every .yaml and .yml in it) or - for standard input. Nothing is
+    changed.
+    """
+    made = _plans(connect(where), paths)
+    if output == "table":
+        click.echo("\n".join(plan_text(one.plan) for one in made.plans), nl=False)
+    else:
+        _print([one.data for one in made.plans], output)
+    if detailed_exitcode and any(one.plan.changes for one in made.plans):
+        raise click.exceptions.Exit(exit_codes.HAS_CHANGES)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  holdfast apply orders.yaml
+  holdfast apply databases/ --yes --timeout 15m
+  holdfast apply orders.yaml --yes --no-wait -o name
+"""
+)
+@_paths
+@options.yes
+@options.waiting
+@options.output
+@options.home
+def apply(
+    paths: tuple[str, ...],
+    yes: bool,
+    no_wait: bool,
+    timeout_s: float | None,
+    on_conflict: str,
+    output: str,
+    where: Settings,
+) -> None:
+    """Make databases be as their documents say.
+
+    The plan is shown first and has to be agreed to. Interrupted, the operation goes on in the
+    background; `holdfast op watch` rejoins it.
+    """
+    client = connect(where)
+    made = [one for one in _plans(client, paths).plans if _shown(one).plan.changes]
+    if not made:
+        operate.show([], output) if output in ("json", "yaml") else None
+        return
+    operate.consent(_question(made), yes=yes)
+    waiting = Waiting(no_wait, timeout_s, on_conflict)
+    operations = [
+        operate.start(
+            client,
+            "apply",
+            {"plan": one.data["id"], "digest": one.data["digest"]},
+            database=one.plan.database,
+            waiting=waiting,
+        )
+        for one in made
+    ]
+    operate.conclude(client, operations, waiting, how=output)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A plan as the API sent it, and as a value."""
+
+    data: Json
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Plans:
+    plans: list[_Made] = field(default_factory=list)
+
+
+def _plans(client: Client, paths: Sequence[str]) -> _Plans:
+    """Plans for the documents at these paths. Mistakes in them are printed with their lines."""
+    sources = list(_sources(paths))
+    size_bytes = sum(len(text) for _, text in sources)
+    if size_bytes > _MAX_BYTES:
+        raise Invalid(
+            f"the documents take {size_bytes} bytes; at most {_MAX_BYTES} are read at once",
+            hint="plan fewer files at once",
+        )
+    texts = {name: text.decode(errors="replace") for name, text in sources}
+    try:
+        answer = client.post("plans", body={"sources": [_sent(*source) for source in sources]})
+    except Invalid as error:
+        if not error.findings:
+            raise
+        click.echo(error_text(error, texts), err=True, nl=False)
+        raise click.exceptions.Exit(exit_codes.USAGE) from None
+    findings = [finding_from_json(one) for one in answer["findings"]]
+    click.echo(render_text(findings, texts), err=True, nl=False)
+    return _Plans([_Made(one, _plan(one)) for one in answer["plans"]])
+
+
+def _plan(data: Json) -> Plan:
+    return Plan(data["database"], tuple(Change.from_json(change) for change in data["changes"]))
+
+
+def _shown(made: _Made) -> _Made:
+    click.echo(plan_text(made.plan) + "\n", err=True, nl=False)
+    return made
+
+
+def _question(made: Sequence[_Made]) -> str:
+    if len(made) == 1:
+        return f"Apply this to {made[0].plan.database} ({count_text(made[0].plan)})?"
+    return f"Apply this to {len(made)} databases?"
+
+
+def _sources(paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Name and content of every file at these paths. Raises `NotFound`."""
+    for given in paths:
+        if given == "-":
+            yield "<stdin>", sys.stdin.buffer.read(_MAX_BYTES + 1)
+            continue
+        path = Path(given)
+        if path.is_dir():
+            files = sorted(one for one in path.rglob("*") if one.suffix in _SUFFIXES)
+            if not files:
+                raise NotFound(
+                    f"there is no .yaml or .yml file in {given}", subject=f"folder {given}"
+                )
+            for one in files:
+                yield str(one), _content(one)
+        else:
+            yield given, _content(path)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_MAX_BYTES + 1)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise NotFound(f"cannot read {path}: {reason}", subject=f"file {path}") from None
+
+
+def _sent(name: str, content: bytes) -> dict[str, Json]:
+    try:
+        return {"name": name, "text": content.decode()}
+    except UnicodeDecodeError:
+        import base64
+
+        return {"name": name, "base64": base64.b64encode(content).decode()}
+
+
+def _print(data: list[Json], how: str) -> None:
+    output.show(data, how, name="id")

@@ -1,0 +1,170 @@
+"""`get`, `describe`, `promises`: looking."""
+
+from __future__ import annotations
+
+import click
+
+from holdfast.cli import operate, options
+from holdfast.cli import output as printing
+from holdfast.cli.client import Client, connect
+from holdfast.core.change import Json
+from holdfast.core.units import show_bytes, show_duration
+from holdfast.providers.settings import Settings
+
+KINDS = ("databases", "operations", "backups", "promises")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  holdfast get databases
+  holdfast get databases orders -o json
+  holdfast get backups orders
+"""
+)
+@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("name", required=False)
+@options.output
+@options.home
+def get(kind: str, name: str | None, output: str, where: Settings) -> None:
+    """List databases, operations or backups.
+
+    With NAME: the one of that name; of backups and promises, those of that database.
+    """
+    client = connect(where)
+    if kind == "operations":
+        found = client.get("operations") if name is None else [client.get("operations", name)]
+        operate.show(found, output)
+    elif kind == "backups":
+        _show_backups(client.get("backups", database=name), output)
+    elif kind == "promises":
+        _show_promises(client.get("promises", database=name), output)
+    elif name is None:
+        _show_databases(client.get("databases"), output)
+    else:
+        _show_databases([client.get("databases", name)], output)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  holdfast promises
+  holdfast promises orders
+"""
+)
+@click.argument("name", required=False)
+@options.output
+@options.home
+def promises(name: str | None, output: str, where: Settings) -> None:
+    """Show what is promised, and how it is proven."""
+    _show_promises(connect(where).get("promises", database=name), output)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  holdfast describe orders
+  holdfast describe orders --parameters
+  holdfast describe orders -o json
+"""
+)
+@click.argument("name")
+@click.option("--parameters", is_flag=True, help="Every parameter with its reason and source.")
+@options.output
+@options.home
+def describe(name: str, parameters: bool, output: str, where: Settings) -> None:
+    """Show one database with its nodes."""
+    client = connect(where)
+    if parameters:
+        _show_parameters(client.get("databases", name, "parameters"), output)
+        return
+    database = client.get("databases", name)
+    if output == "table":
+        _describe(client, database)
+    else:
+        printing.show(database, output)
+
+
+def _show_databases(found: list[Json], how: str) -> None:
+    rows = found
+    if how == "table":
+        rows = [
+            {
+                **one,
+                "ready": f"{sum(_is_up(node) for node in one['nodes'])}/{len(one['nodes'])}",
+                "age": printing.age(one["created_at"]),
+            }
+            for one in found
+        ]
+    fields = ("name", "phase", "ready", "leader", "tier", "size", "version", "environment", "age")
+    printing.show(rows, how, columns={field: field for field in fields})
+
+
+def _is_up(node: Json) -> bool:
+    return node["state"] in ("running", "streaming")
+
+
+def _describe(_client: Client, database: Json) -> None:
+    for label in ("name", "phase", "owner", "environment", "tier", "size", "engine", "version"):
+        click.echo(f"{label:<12} {database[label]}")
+    click.echo()
+    nodes = [
+        [
+            node["name"],
+            f"{node['address']}:{node['port']}",
+            node["role"],
+            node["state"],
+            node["timeline"],
+            None if node["lag_bytes"] is None else show_bytes(node["lag_bytes"]),
+            "yes" if node["waits_for_restart"] else "",
+        ]
+        for node in database["nodes"]
+    ]
+    headings = ["node", "address", "role", "state", "timeline", "lag", "waits for restart"]
+    click.echo(printing.table(nodes, headings))
+    endpoints = [
+        [endpoint["kind"], endpoint["access"], ", ".join(endpoint["hosts"])]
+        for endpoint in database["endpoints"]
+    ]
+    click.echo(printing.table(endpoints, ["endpoint", "access", "hosts"]))
+    click.echo(f"connect: holdfast connect {database['name']} [--dsn]")
+
+
+def _show_parameters(found: list[Json], how: str) -> None:
+    rows = found
+    if how == "table":
+        rows = [{**one, "restart": "yes" if one["restart"] else ""} for one in found]
+    fields = ("name", "value", "restart", "reason", "source")
+    printing.show(rows, how, columns={field: field for field in fields})
+
+
+def _show_backups(found: list[Json], how: str) -> None:
+    rows = found
+    if how == "table":
+        rows = [
+            {
+                **one,
+                "age": printing.age(one["finished_at"]),
+                "took": printing.took(one["started_at"], one["finished_at"]),
+                "size": _bytes(one["size_bytes"]),
+                "stored": _bytes(one["stored_bytes"]),
+            }
+            for one in found
+        ]
+    fields = ("database", "label", "kind", "state", "size", "stored", "took", "age")
+    printing.show(rows, how, columns={field: field for field in fields}, name="label")
+
+
+def _bytes(count: int | None) -> str:
+    return "" if count is None else show_bytes(count)
+
+
+def _show_promises(found: list[Json], how: str) -> None:
+    rows = found
+    if how == "table":
+        rows = [
+            {**one, "age": "" if one["age_s"] is None else show_duration(round(one["age_s"]))}
+            for one in found
+        ]
+    fields = ("database", "statement", "target", "verdict", "measured", "age", "reason")
+    printing.show(rows, how, columns={field: field for field in fields}, name="id")

@@ -1,0 +1,32 @@
+"""`logs`: what the programs of a database's nodes wrote."""
+
+from __future__ import annotations
+
+import click
+
+from holdfast.cli import options
+from holdfast.cli.client import connect
+from holdfast.providers.settings import Settings
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  holdfast logs orders
+  holdfast logs orders --node orders-2 --program patroni --lines 200
+"""
+)
+@click.argument("name")
+@click.option("--node", metavar="NODE", help="Of one node only.")
+@click.option("--program", metavar="PROGRAM", help="Of one program only: postgresql, patroni, ...")
+@click.option("--lines", type=click.IntRange(1, 10_000), default=20, show_default=True)
+@options.home
+def logs(name: str, node: str | None, program: str | None, lines: int, where: Settings) -> None:
+    """Print the logs of a database's nodes.
+
+    The last lines of the newest log of each program.
+    """
+    found = connect(where).get("databases", name, "logs", node=node, program=program, lines=lines)
+    for one in found:
+        click.secho(f"==> {one['node']} {one['file']} <==", bold=True)
+        click.echo(one["text"])

@@ -1,0 +1,139 @@
+"""Commands that start one operation on one database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from holdfast.cli import options
+from holdfast.cli.client import connect
+from holdfast.cli.operate import Waiting, conclude, consent, start
+from holdfast.core.change import Json
+from holdfast.providers.settings import Settings
+
+
+def _operate(kind: str, name: str, request: dict[str, Json], given: dict[str, Any]) -> None:
+    """Start the operation, follow it, print it."""
+    client = connect(given["where"])
+    waiting = Waiting(given["no_wait"], given["timeout_s"], given["on_conflict"])
+    operation = start(client, kind, request, database=name, waiting=waiting)
+    conclude(client, [operation], waiting, how=given["output"])
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  holdfast backup orders
+  holdfast backup orders --kind full --no-wait
+"""
+)
+@click.argument("name")
+@click.option(
+    "--kind",
+    type=click.Choice(["full", "diff", "incr"]),
+    default="incr",
+    show_default=True,
+    help="How much of what earlier backups hold is stored again.",
+)
+@options.waiting
+@options.output
+@options.home
+def backup(name: str, kind: str, **given: Any) -> None:
+    """Take a backup now."""
+    _operate("backup", name, {"kind": kind}, given)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  holdfast verify orders
+"""
+)
+@click.argument("name")
+@options.waiting
+@options.output
+@options.home
+def verify(name: str, **given: Any) -> None:
+    """Restore the last backup and check it.
+
+    The copy is restored into a sandbox, started, checked, and destroyed again; the verdict is
+    kept as evidence.
+    """
+    _operate("verify", name, {}, given)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  holdfast drill orders kill-primary
+"""
+)
+@click.argument("name")
+@click.argument("drill_id", metavar="DRILL")
+@options.yes
+@options.waiting
+@options.output
+@options.home
+def drill(name: str, drill_id: str, yes: bool, **given: Any) -> None:
+    """Cause a fault and measure what it costs.
+
+    The fault is real: clients of the database notice it as they would notice an accident.
+    """
+    consent(f"Cause the fault {drill_id!r} on {name} now?", yes=yes)
+    _operate("drill", name, {"drill": drill_id}, given)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  holdfast switchover orders
+  holdfast switchover orders --to orders-2
+"""
+)
+@click.argument("name")
+@click.option("--to", metavar="NODE", help="The node that shall lead.  [default: the best one]")
+@options.waiting
+@options.output
+@options.home
+def switchover(name: str, to: str | None, **given: Any) -> None:
+    """Move the leader's role to a replica.
+
+    Clients of the pooled endpoint see a pause, and no failed statement.
+    """
+    _operate("switchover", name, {"to": to}, given)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  holdfast delete scratch --yes
+  holdfast delete orders --force-retain-data
+  holdfast delete orders --purge
+"""
+)
+@click.argument("name")
+@click.option("--force-retain-data", "mode", flag_value="retain-data", default=None,
+              help="Keep the backups; a final one is taken and read back first.")  # fmt: skip
+@click.option("--purge", "mode", flag_value="purge", help="Leave nothing, backups included.")
+@options.yes
+@options.waiting
+@options.output
+@options.home
+def delete(name: str, mode: str | None, yes: bool, where: Settings, **given: Any) -> None:
+    """Delete a database.
+
+    A database whose document says `deletionPolicy: retain` is only deleted when you say what
+    becomes of its data.
+    """
+    client = connect(where)
+    record = client.get("databases", name)
+    fate = {
+        "retain-data": "its backups are kept",
+        "purge": "its backups too: nothing is left",
+        None: "as its deletionPolicy says",
+    }[mode]
+    consent(f"Delete {record['name']} ({record['environment']}), {fate}?", yes=yes)
+    waiting = Waiting(given["no_wait"], given["timeout_s"], given["on_conflict"])
+    operation = client.delete("databases", name, mode=mode, on_conflict=given["on_conflict"])
+    conclude(client, [operation], waiting, how=given["output"])

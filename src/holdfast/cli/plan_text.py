@@ -1,0 +1,88 @@
+"""A plan in words. Pure."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from holdfast.core.change import Action, Change, Disruption, Json, Plan
+
+_MARKS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
+_WORDS = {Action.CREATE: "create", Action.UPDATE: "change", Action.DELETE: "delete"}
+_LONGEST_VALUE = 60
+_DIFF_LINES = 12
+
+
+def plan_text(plan: Plan) -> str:
+    """Every change with what it changes, grouped by kind and in the plan's order."""
+    if not plan.changes:
+        return f"{plan.database}: no changes\n"
+    lines = [f"{plan.database}: {count_text(plan)}"]
+    groups: dict[str, list[Change]] = {}
+    for change in plan.changes:
+        groups.setdefault(change.kind, []).append(change)
+    for kind, changes in groups.items():
+        lines += ["", f"  {kind}"]
+        for change in changes:
+            lines += [f"    {line}" for line in _change(change)]
+    return "\n".join(lines) + "\n"
+
+
+def count_text(plan: Plan) -> str:
+    """`3 to create, 1 to change; worst disruption: restart`."""
+    counted = Counter(change.action for change in plan.changes)
+    parts = [f"{counted[action]} to {_WORDS[action]}" for action in Action if counted[action]]
+    worst = plan.disruption
+    tail = "no disruption" if worst is Disruption.NONE else f"worst disruption: {worst}"
+    return f"{', '.join(parts) or 'no changes'}; {tail}"
+
+
+def _change(change: Change) -> Iterator[str]:
+    disruption = "" if change.disruption is Disruption.NONE else f"  [{change.disruption}]"
+    yield f"{_MARKS[change.action]} {change.target}{disruption}"
+    if change.reason:
+        yield f"    because: {change.reason}"
+    if change.action is Action.UPDATE:
+        for line in _differences(change.before or {}, change.after or {}):
+            yield f"    {line}"
+    if change.action is Action.DELETE and change.undo:
+        yield f"    to undo: {change.undo}"
+
+
+def _differences(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[str]:
+    for name in dict.fromkeys([*before, *after]):
+        old, new = before.get(name), after.get(name)
+        if old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            for line in _differences(old, new):
+                yield f"{name}.{line}"
+        elif _is_text(old) and _is_text(new):
+            yield f"{name}:"
+            yield from _diff(str(old), str(new))
+        else:
+            yield f"{name}: {_value(old)} -> {_value(new)}"
+
+
+def _is_text(value: Json) -> bool:
+    return isinstance(value, str) and "\n" in value
+
+
+def _diff(old: str, new: str) -> Iterator[str]:
+    lines = [
+        line
+        for line in difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=0)
+        if not line.startswith(("---", "+++", "@@"))
+    ]
+    yield from (f"  {line[:100]}" for line in lines[:_DIFF_LINES])
+    if len(lines) > _DIFF_LINES:
+        yield f"  ... and {len(lines) - _DIFF_LINES} more lines"
+
+
+def _value(value: Json) -> str:
+    if value is None:
+        return "(none)"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."

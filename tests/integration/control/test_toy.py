@@ -1,4 +1,0 @@
-def test_six(plane):
-    plane.start()
-    print(plane.finished(plane.submit("six")))
-    print(plane.log)
