@@ -1,0 +1,244 @@
+"""Restore a backup into a sandbox, run it, destroy it.
+
+Every function may be run again after it was cut off. What a broken backup does (a restore that
+fails, a server that does not start) is a result here, not an error: it is what the test is for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from holdfast.core.errors import Error, TimedOut
+from holdfast.engines.postgresql.cluster import POSTGRES
+from holdfast.engines.postgresql.doors import Connection
+from holdfast.engines.postgresql.postmaster import running_postmaster
+from holdfast.engines.postgresql.render_sandbox import (
+    MARK,
+    Sandbox,
+    restore_command,
+    rules_files,
+    start_options,
+)
+from holdfast.recovery.restore_test import Step
+from holdfast.system import postgresql, processes
+from holdfast.system.accounts import current_account
+from holdfast.system.clock import Clock
+from holdfast.system.host import Completed, Host
+
+RESTORE_TIMEOUT_S = 6 * 3600.0
+START_TIMEOUT_S = 2 * 3600.0
+"""Recovery replays the WAL since the backup, which may be a day's."""
+_STOP_TIMEOUT_S = 300.0
+_END_S = 10.0
+_STATUS_LINE = 7
+"""The line of postmaster.pid that says `starting`, `standby` or `ready`, from 0."""
+_REACHED = re.compile(r'recovery stopping at restore point "([^"]+)", time ([^\n]+)')
+_REDO_DONE = re.compile(r"redo done at ([0-9A-F]+/[0-9A-F]+)")
+_LAST_COMMIT = re.compile(r"last completed transaction was at log time ([^\n]+)")
+_COMPLAINT = re.compile(r"(?:FATAL|PANIC|ERROR): +([^\n]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Where a recovery ended, as the server's log says; empty where it does not."""
+
+    point: str = ""
+    lsn: str = ""
+    last_commit: str = ""
+
+
+async def make(sandbox: Sandbox, host: Host, *, backup_file: str) -> None:
+    """Make the folders and the configuration. `backup_file` holds the repository's passphrase."""
+    owner = sandbox.os_user
+    await host.make_folder(str(sandbox.folder), mode=0o700, owner=owner)
+    for folder in (sandbox.run, sandbox.conf, sandbox.log):
+        await host.make_folder(str(folder), mode=0o700, owner=owner)
+    guests = (owner, current_account().name)
+    files = {str(sandbox.backup_file): backup_file, **rules_files(sandbox, guests)}
+    for path, text in files.items():
+        await host.write(path, text.encode(), mode=0o600, owner=owner)
+
+
+async def restore(
+    sandbox: Sandbox, host: Host, clock: Clock, *, label: str, point: str, timeline: int
+) -> Step:
+    """Restore into an empty data folder. pgBackRest checks every file against its manifest."""
+    await _end_processes(sandbox, host, clock)
+    await host.remove(str(sandbox.data))
+    await host.make_folder(str(sandbox.data), mode=0o700, owner=sandbox.os_user)
+    begun = clock.monotonic()
+    done = await _run(
+        sandbox,
+        host,
+        restore_command(sandbox, label=label, point=point, timeline=timeline),
+        timeout_s=RESTORE_TIMEOUT_S,
+    )
+    return _step(done, "pgbackrest restore", clock.monotonic() - begun)
+
+
+async def start(sandbox: Sandbox, host: Host, clock: Clock) -> tuple[Step, Reached]:
+    """Start the server and wait until recovery has reached its target and ended."""
+    if await running_postmaster(sandbox.data, host) is not None:
+        # Of an earlier run. Its files may have changed since; a new restore is due.
+        return Step(None, 0.0, "the copy's server was already running"), Reached()
+    await host.remove(str(sandbox.server_log))
+    begun = clock.monotonic()
+    version = int((await host.read(str(sandbox.data / "PG_VERSION"))) or b"0")
+    # -W: pg_ctl's own wait would end when the copy is consistent, long before recovery does.
+    options = ("-W", "-l", str(sandbox.server_log), "-o", start_options(sandbox, version))
+    done = await _pg_ctl(sandbox, host, "start", *options, timeout_s=60.0)
+    problem = "" if done.exit_code == 0 else done.text or done.stderr.decode(errors="replace")
+    problem = problem or await _recovered(sandbox, host, clock, begun + START_TIMEOUT_S)
+    spent_s = clock.monotonic() - begun
+    log = ((await host.read(str(sandbox.server_log))) or b"").decode(errors="replace")
+    if problem:
+        return _start_failure(log, problem, spent_s), Reached()
+    return Step(True, spent_s), reached(log)
+
+
+async def _recovered(sandbox: Sandbox, host: Host, clock: Clock, deadline: float) -> str:
+    """Why recovery did not end; empty when it did and the server takes connections."""
+    started_by = clock.monotonic() + 10
+    while True:
+        pid_file = (await host.read(str(sandbox.data / "postmaster.pid"))) or b""
+        lines = pid_file.decode(errors="replace").splitlines()
+        if len(lines) > _STATUS_LINE and lines[_STATUS_LINE].strip() == "ready":
+            return ""
+        now = clock.monotonic()
+        if now > deadline:
+            return "recovery did not end in time"
+        if now > started_by and await running_postmaster(sandbox.data, host) is None:
+            return "the server ended"
+        if lines:
+            started_by = min(started_by, now)
+        await clock.sleep(0.05)
+
+
+async def is_running(sandbox: Sandbox, host: Host) -> bool:
+    """Whether the sandbox's server lives."""
+    return await running_postmaster(sandbox.data, host) is not None
+
+
+async def stop(sandbox: Sandbox, host: Host) -> Step:
+    """Shut the server down so that all pages are on disk. Stopped is fine."""
+    if await running_postmaster(sandbox.data, host) is None:
+        return Step(True)
+    done = await _pg_ctl(sandbox, host, "stop", "-m", "fast", timeout_s=_STOP_TIMEOUT_S)
+    return _step(done, "the shutdown", 0.0)
+
+
+async def destroy(sandbox: Sandbox, host: Host, clock: Clock) -> None:
+    """End every process of the sandbox and remove its folder. Absent is fine."""
+    await _end_processes(sandbox, host, clock)
+    await host.remove(str(sandbox.folder))
+    await _end_processes(sandbox, host, clock)
+
+
+@asynccontextmanager
+async def connected(
+    sandbox: Sandbox, database: str = POSTGRES, *, statement_timeout_s: float = 3600.0
+) -> AsyncIterator[Connection]:
+    """A superuser's connection to the sandbox's server, through its socket."""
+    connection = await postgresql.connect(
+        host=str(sandbox.run),
+        port=5432,
+        user=POSTGRES,
+        dbname=database,
+        statement_timeout_s=statement_timeout_s,
+    )
+    async with connection:
+        yield connection
+
+
+def reached(log: str) -> Reached:
+    """Where recovery ended, read from the server's log (English, see `render_sandbox`)."""
+    point, redo, commit = _REACHED.search(log), _REDO_DONE.search(log), _LAST_COMMIT.search(log)
+    return Reached(
+        point=point[1] if point else "",
+        lsn=redo[1] if redo else "",
+        last_commit=commit[1].strip() if commit else "",
+    )
+
+
+def _start_failure(log: str, problem: str, spent_s: float) -> Step:
+    said = _COMPLAINT.findall(log)
+    told = f"the copy did not start: {'; '.join(said[-3:]) or problem}".strip()[:600]
+    return Step(None if _is_ours(log) else False, spent_s, told)
+
+
+def _step(done: Completed, what: str, spent_s: float) -> Step:
+    if done.exit_code == 0:
+        return Step(True, spent_s)
+    said = [
+        line for line in f"{done.text}\n{done.stderr.decode(errors='replace')}".splitlines() if line
+    ]
+    complaints = [line for line in said if "ERROR" in line or "FATAL" in line] or said
+    problem = f"{what} failed with {done.exit_code}: {' '.join(complaints[:3])[:600]}"
+    return Step(None if _is_ours("\n".join(said)) else False, spent_s, problem)
+
+
+def _is_ours(said: str) -> bool:
+    """Whether this machine is to blame, which says nothing about the backup."""
+    return "No space left on device" in said or "Cannot allocate memory" in said
+
+
+async def run_in(
+    sandbox: Sandbox, host: Host, argv: list[str], *, timeout_s: float
+) -> Completed:
+    """Run a program as the data plane's user, marked as the sandbox's."""
+    return await _run(sandbox, host, argv, timeout_s=timeout_s)
+
+
+async def _run(
+    sandbox: Sandbox, host: Host, argv: list[str], *, timeout_s: float
+) -> Completed:
+    try:
+        return await host.run(
+            argv,
+            user=sandbox.os_user,
+            env={
+                MARK: str(sandbox.folder),
+                "PGHOST": str(sandbox.run),
+                "PGPORT": "5432",
+                "PGUSER": POSTGRES,
+                "PGOPTIONS": "-c statement_timeout=0",
+            },
+            timeout_s=timeout_s,
+            check=False,
+        )
+    except TimedOut as error:
+        return Completed(tuple(argv), -1, b"", error.message.encode())
+
+
+async def _pg_ctl(
+    sandbox: Sandbox, host: Host, verb: str, *options: str, timeout_s: float
+) -> Completed:
+    argv = [f"{sandbox.bindir}/pg_ctl", verb, "-D", str(sandbox.data)]
+    argv += ["-t", f"{timeout_s:.0f}", *options]
+    return await _run(sandbox, host, argv, timeout_s=timeout_s + 5)
+
+
+async def _end_processes(sandbox: Sandbox, host: Host, clock: Clock) -> None:
+    """End what an earlier run may have left: the server first, then whatever bears the mark."""
+    postmaster = await running_postmaster(sandbox.data, host)
+    if postmaster is not None:
+        await host.run(["kill", "-QUIT", str(postmaster.pid)], check=False)
+    deadline = clock.monotonic() + _END_S
+    signal = "-TERM"
+    while pids := await asyncio.to_thread(processes.started_with, MARK, str(sandbox.folder)):
+        if clock.monotonic() > deadline:
+            if signal == "-KILL":
+                raise Error(
+                    f"processes of the sandbox {sandbox.folder} do not end: {pids}",
+                    subject=f"sandbox {sandbox.folder.name}",
+                )
+            signal, deadline = "-KILL", clock.monotonic() + _END_S
+        others = [pid for pid in pids if postmaster is None or pid != postmaster.pid]
+        chosen = pids if signal == "-KILL" else others
+        if chosen:
+            await host.run(["kill", signal, *map(str, chosen)], check=False)
+        await clock.sleep(0.05)
