@@ -203,7 +203,9 @@ def _point(view: View, pooler: Pooler, side: Side, member: str, reason: str) -> 
 def _settle(view: View, pooler: Pooler, side: Side, now: float) -> list[Command]:
     """What is left to do about a pooler once it points where it should."""
     commands: list[Command] = []
-    paused = tuple(name for name, entry in pooler.entries.items() if entry.paused)
+    paused = tuple(
+        name for name in view.databases if name in pooler.entries and pooler.entries[name].paused
+    )
     if paused:
         commands.append(Release(side, paused, "its clients may go on"))
     if pooler.elsewhere and now - pooler.elsewhere_since >= GRACE_S:

@@ -30,8 +30,7 @@ class PoolerSettings:
     """What one pooler has to be told.
 
     `version` is PgBouncer's, as (major, minor). `server` is the path of the certificate for
-    clients without `.crt` and `.key`, `client` that of `auth_user` for servers. `closed_users`
-    are roles that nobody may be through a pooler.
+    clients without `.crt` and `.key`, `client` that of `auth_user` for servers.
     """
 
     address: str
@@ -44,7 +43,6 @@ class PoolerSettings:
     client: str
     auth_user: str
     pool_size: int
-    closed_users: tuple[str, ...] = ()
     max_clients: int = 1000
     version: tuple[int, int] = (1, 18)
 
@@ -86,13 +84,15 @@ def pooler_ini(settings: PoolerSettings) -> str:
 def user_list(users: Iterable[str]) -> str:
     """The user list: roles that nobody may be through a pooler.
 
-    A role without a password is let in with an empty one, and one whose `passwd` is NULL with
-    the word `md5` (seen with PgBouncer 1.18 and `auth_type = scram-sha-256`). Here each
-    has a verifier that no key fits: its StoredKey is all zeros, and nobody knows what hashes to
-    that. A user of this list is never looked up in the database.
+    Otherwise PgBouncer 1.18 takes a role whose `passwd` is NULL for one with the password `md5`
+    (so anybody was `postgres`, through the Unix socket even as a superuser), and `auth_user` for
+    one with an empty password. Here each has a verifier that no key fits: its StoredKey is all
+    zeros, and nobody knows what hashes to that. A user of this list is never looked up in the
+    database. `pgbouncer` is on it always; on the Unix socket the console knows its own user
+    nevertheless.
     """
     verifier = f"SCRAM-SHA-256$4096:{_CONSTANT_SALT}${_NO_KEY}:{_NO_KEY}"
-    return "".join(f'"{_escaped(user)}" "{verifier}"\n' for user in sorted(set(users)))
+    return "".join(f'"{_escaped(user)}" "{verifier}"\n' for user in sorted({*users, "pgbouncer"}))
 
 
 def pooler_settings(settings: PoolerSettings) -> tuple[Setting, ...]:
