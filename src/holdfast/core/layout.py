@@ -57,11 +57,6 @@ class NodePaths:
         """Logs of the node's programs."""
         return self.root / "log"
 
-    @property
-    def spool(self) -> PurePosixPath:
-        """pgBackRest's spool for asynchronous archiving."""
-        return self.root / "spool"
-
 
 @dataclass(frozen=True, slots=True)
 class Site:

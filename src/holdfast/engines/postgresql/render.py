@@ -220,7 +220,6 @@ def node_folders(node: Node) -> dict[str, int]:
         str(paths.log): 0o750,
         str(paths.pki): 0o700,
         str(paths.run): 0o700,
-        str(paths.spool): 0o700,
     }
 
 

@@ -47,19 +47,16 @@ def _servers(nodes: Iterable[Node]) -> dict[str, str]:
 def node_backup_file(cluster: Cluster, node: Node) -> str:
     """What `archive_command` and `restore_command` read on one node.
 
-    Archiving is asynchronous: one process hands over several segments at a time, so that a
-    burst of writes or a switchover does not wait for one start of pgBackRest a segment. There is
-    no `archive-push-queue-max`: it would drop WAL and report success.
+    Archiving is synchronous: on a repository in the file system one segment takes less than the
+    start of a second process, and a planned switchover waits for the last one. There is no
+    `archive-push-queue-max`: it would drop WAL and report success.
     """
-    return ini(
+    return _ini(
         {
             "global": {
-                **repository(cluster),
-                "archive-async": "y",
-                "spool-path": str(node.paths.spool),
+                **_repository(cluster),
                 "log-path": str(node.paths.log),
                 "lock-path": str(node.paths.run),
-                "process-max": "2",
             },
             cluster.name: _servers([node]),
         }
