@@ -51,10 +51,10 @@ def node_backup_file(cluster: Cluster, node: Node) -> str:
     start of a second process, and a planned switchover waits for the last one. There is no
     `archive-push-queue-max`: it would drop WAL and report success.
     """
-    return _ini(
+    return ini(
         {
             "global": {
-                **_repository(cluster),
+                **repository(cluster),
                 "log-path": str(node.paths.log),
                 "lock-path": str(node.paths.run),
             },
