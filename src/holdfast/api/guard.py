@@ -36,11 +36,12 @@ class Guard:
             )
             await problem(error, status=401)(scope, receive, send)
             return
-        try:
-            await self._app(scope, _limited(receive), send)
-        except _TooLarge:
+        body = await _body(receive)
+        if body is None:
             error = Invalid(f"the request is larger than {MAX_BODY_BYTES} bytes")
             await problem(error, status=413)(scope, receive, send)
+            return
+        await self._app(scope, _replayed(body, receive), send)
 
     def _is_known(self, header: bytes) -> bool:
         scheme, _, token = header.partition(b" ")
@@ -48,19 +49,27 @@ class Guard:
         return scheme.lower() == b"bearer" and secrets.compare_digest(token, self._token)
 
 
-class _TooLarge(Exception):
-    """The body went beyond the limit."""
-
-
-def _limited(receive: Receive) -> Callable[[], Awaitable[Message]]:
-    seen_bytes = 0
-
-    async def limited() -> Message:
-        nonlocal seen_bytes
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body; None when it is too large. It has to be in memory anyway to be parsed."""
+    parts: list[bytes] = []
+    size_bytes = 0
+    while True:
         message = await receive()
-        seen_bytes += len(message.get("body", b""))
-        if seen_bytes > MAX_BODY_BYTES:
-            raise _TooLarge
-        return message
+        if message["type"] == "http.disconnect":
+            return b""
+        parts.append(message.get("body", b""))
+        size_bytes += len(parts[-1])
+        if size_bytes > MAX_BODY_BYTES:
+            return None
+        if not message.get("more_body", False):
+            return b"".join(parts)
 
-    return limited
+
+def _replayed(body: bytes, receive: Receive) -> Callable[[], Awaitable[Message]]:
+    """What a route receives: the body in one piece, then whatever else the client does."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replayed

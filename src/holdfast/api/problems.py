@@ -69,8 +69,8 @@ def install(app: FastAPI) -> None:
     async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         kind = _OF_HTTP.get(error.status_code, Error)
-        message = str(error.detail).lower()
         subject = f"{request.method} {request.url.path}"
+        message = f"{str(error.detail).lower()}: {subject}"
         return problem(kind(message, subject=subject), status=error.status_code)
 
     async def unforeseen(_request: Request, error: Exception) -> JSONResponse:

@@ -53,7 +53,8 @@ async def tails(
 async def _tails(host: Host, node: str, folder: str, program: str | None, lines: int) -> list[Tail]:
     if await host.stat(folder) is None:
         return []
-    files = newest(await host.list(folder))
+    listed = await host.run(["ls", "-1t", folder])
+    files = newest(listed.text.splitlines())
     return [
         Tail(node, each, f"{folder}/{file}", await _end(host, f"{folder}/{file}", lines))
         for each, file in sorted(files.items())
@@ -62,12 +63,12 @@ async def _tails(host: Host, node: str, folder: str, program: str | None, lines:
 
 
 def newest(files: Iterable[str]) -> dict[str, str]:
-    """The newest log by program: rotated ones carry their date, so the last name is the newest."""
+    """The newest log by program, from files in the order of their age, the newest first."""
     found: dict[str, str] = {}
-    for file in sorted(files):
+    for file in files:
         match = _PROGRAM.match(file)
         if match is not None and ".log" in file:
-            found[match[0]] = file
+            found.setdefault(match[0], file)
     return found
 
 

@@ -92,11 +92,21 @@ def main(arguments: list[str] | None = None) -> None:
         # Whoever read our output has seen enough; nothing more can be said to them.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = exit_codes.FAILED
+    except Exception as error:  # noqa: BLE001 - a traceback helps nobody who did not write it
+        code = _bug(error)
     sys.exit(code if isinstance(code, int) else exit_codes.OK)
 
 
 def _flush() -> None:
     sys.stdout.flush()
+
+
+def _bug(error: Exception) -> int:
+    if os.environ.get("HOLDFAST_TRACEBACK"):
+        raise error
+    click.echo(f"holdfast: bug: {type(error).__name__}: {error}", err=True)
+    click.echo("  hint: set HOLDFAST_TRACEBACK=1, do it again, and report what it shows", err=True)
+    return exit_codes.FAILED
 
 
 def _usage(error: click.UsageError) -> int:

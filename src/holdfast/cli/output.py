@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -69,6 +70,21 @@ def took(begin: str | None, end: str | None) -> str:
     return show_duration(
         (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
     )
+
+
+_COLOURS = {"+": "green", "~": "yellow", "-": "red", "==>": "cyan"}
+"""By the mark that a line begins with."""
+
+
+def paint(text: str, *, err: bool = False) -> None:
+    """Print text whose lines begin with marks, in colour where a person is looking."""
+    stream = sys.stderr if err else sys.stdout
+    if not stream.isatty() or os.environ.get("NO_COLOR"):
+        click.echo(text, nl=False, err=err)
+        return
+    for line in text.splitlines():
+        colour = _COLOURS.get(line.strip().partition(" ")[0])
+        click.secho(line, fg=colour, err=err)
 
 
 def note(text: str) -> None:

@@ -12,6 +12,7 @@ from holdfast.core.change import Action, Change, Disruption, Json, Plan
 _MARKS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
 _WORDS = {Action.CREATE: "create", Action.UPDATE: "change", Action.DELETE: "delete"}
 _LONGEST_VALUE = 60
+_WIDEST_TARGET = 50
 _DIFF_LINES = 12
 
 
@@ -25,8 +26,9 @@ def plan_text(plan: Plan) -> str:
         groups.setdefault(change.kind, []).append(change)
     for kind, changes in groups.items():
         lines += ["", f"  {kind}"]
+        widest = max(len(_headline(change)) for change in changes)
         for change in changes:
-            lines += [f"    {line}" for line in _change(change)]
+            lines += [f"    {line}" for line in _change(change, min(widest, _WIDEST_TARGET))]
     return "\n".join(lines) + "\n"
 
 
@@ -39,11 +41,13 @@ def count_text(plan: Plan) -> str:
     return f"{', '.join(parts) or 'no changes'}; {tail}"
 
 
-def _change(change: Change) -> Iterator[str]:
+def _headline(change: Change) -> str:
     disruption = "" if change.disruption is Disruption.NONE else f"  [{change.disruption}]"
-    yield f"{_MARKS[change.action]} {change.target}{disruption}"
-    if change.reason:
-        yield f"    because: {change.reason}"
+    return f"{_MARKS[change.action]} {change.target}{disruption}"
+
+
+def _change(change: Change, width: int) -> Iterator[str]:
+    yield f"{_headline(change):<{width}}  {change.reason}".rstrip()
     if change.action is Action.UPDATE:
         for line in _differences(change.before or {}, change.after or {}):
             yield f"    {line}"

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
-from holdfast.cli import exit_codes, operate, options, output
+from holdfast.cli import exit_codes, operate, options
+from holdfast.cli import output as printing
 from holdfast.cli.client import Client, connect
 from holdfast.cli.operate import Waiting
 from holdfast.cli.plan_text import count_text, plan_text
-from holdfast.cli.words import error_text
 from holdfast.core.change import Change, Json, Plan
 from holdfast.core.errors import Invalid, NotFound
 from holdfast.core.render_findings import finding_from_json, render_text
@@ -47,7 +47,7 @@ def plan(paths: tuple[str, ...], detailed_exitcode: bool, output: str, where: Se
     """
     made = _plans(connect(where), paths)
     if output == "table":
-        click.echo("\n".join(plan_text(one.plan) for one in made.plans), nl=False)
+        printing.paint("\n".join(plan_text(one.plan) for one in made.plans))
     else:
         _print([one.data for one in made.plans], output)
     if detailed_exitcode and any(one.plan.changes for one in made.plans):
@@ -84,7 +84,8 @@ def apply(
     client = connect(where)
     made = [one for one in _plans(client, paths).plans if _shown(one).plan.changes]
     if not made:
-        operate.show([], output) if output in ("json", "yaml") else None
+        if output in ("json", "yaml"):
+            operate.show([], output)
         return
     operate.consent(_question(made), yes=yes)
     waiting = Waiting(no_wait, timeout_s, on_conflict)
@@ -129,7 +130,7 @@ def _plans(client: Client, paths: Sequence[str]) -> _Plans:
     except Invalid as error:
         if not error.findings:
             raise
-        click.echo(error_text(error, texts), err=True, nl=False)
+        click.echo(render_text(error.findings, texts), err=True, nl=False)
         raise click.exceptions.Exit(exit_codes.USAGE) from None
     findings = [finding_from_json(one) for one in answer["findings"]]
     click.echo(render_text(findings, texts), err=True, nl=False)
@@ -141,7 +142,7 @@ def _plan(data: Json) -> Plan:
 
 
 def _shown(made: _Made) -> _Made:
-    click.echo(plan_text(made.plan) + "\n", err=True, nl=False)
+    printing.paint(plan_text(made.plan) + "\n", err=True)
     return made
 
 
@@ -189,4 +190,4 @@ def _sent(name: str, content: bytes) -> dict[str, Json]:
 
 
 def _print(data: list[Json], how: str) -> None:
-    output.show(data, how, name="id")
+    printing.show(data, how, name="id")

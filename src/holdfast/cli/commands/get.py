@@ -133,7 +133,9 @@ def _describe(_client: Client, database: Json) -> None:
 def _show_parameters(found: list[Json], how: str) -> None:
     rows = found
     if how == "table":
-        rows = [{**one, "restart": "yes" if one["restart"] else ""} for one in found]
+        rows = [
+            {**one, "restart": "yes" if one["context"] == "postmaster" else ""} for one in found
+        ]
     fields = ("name", "value", "restart", "reason", "source")
     printing.show(rows, how, columns={field: field for field in fields})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from holdfast.cli import options
+from holdfast.cli import options, output
 from holdfast.cli.client import connect
 from holdfast.providers.settings import Settings
 
@@ -28,5 +28,5 @@ def logs(name: str, node: str | None, program: str | None, lines: int, where: Se
     """
     found = connect(where).get("databases", name, "logs", node=node, program=program, lines=lines)
     for one in found:
-        click.secho(f"==> {one['node']} {one['file']} <==", bold=True)
+        output.paint(f"==> {one['node']} {one['file']} <==\n")
         click.echo(one["text"])
