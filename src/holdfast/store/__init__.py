@@ -6,6 +6,8 @@ and frozen dataclasses come out; no SQL leaves this room. What stays out: decisi
 workflow library's tables, which live in a schema of their own.
 """
 
+from sqlalchemy.ext.asyncio import AsyncConnection as Connection
+
 from holdfast.store.connection import Store
 
-__all__ = ["Store"]
+__all__ = ["Connection", "Store"]

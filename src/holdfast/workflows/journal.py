@@ -7,11 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from holdfast.core.change import Json
 from holdfast.core.errors import Transient
-from holdfast.store import Store, journal, operations
+from holdfast.store import Connection, Store, journal, operations
 from holdfast.store.journal import LogEntry
 
 _log = logging.getLogger(__name__)
@@ -62,7 +60,7 @@ class StoredJournal:
     async def announce(self, steps: Sequence[tuple[int, str]]) -> None:
         """See `Journal`."""
 
-        async def write(connection: AsyncConnection) -> None:
+        async def write(connection: Connection) -> None:
             for seq, name in steps:
                 await journal.plan_step(connection, self._id, seq, name)
 
@@ -107,13 +105,13 @@ class StoredJournal:
             lambda c: operations.finish(c, self._id, state=state, outcome=outcome, error=error)
         )
 
-    async def _write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def _write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         result = await persistently(self._store, work)
         self._on_write()
         return result
 
 
-async def persistently(store: Store, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+async def persistently(store: Store, work: Callable[[Connection], Awaitable[T]]) -> T:
     """Do `work` in one transaction, again and again until the control database answers."""
     wait_s = 0.1
     while True:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from holdfast.core.change import Json, Plan
 from holdfast.core.errors import Conflict
 from holdfast.core.layout import FIRST_NODE_HOST, LAST_NODE_HOST
@@ -20,7 +18,7 @@ from holdfast.engines.postgresql.observe import Observed, observe
 from holdfast.engines.postgresql.plan import plan
 from holdfast.engines.postgresql.render import desired
 from holdfast.spec.model import ResolvedDatabase
-from holdfast.store import databases
+from holdfast.store import Connection, databases
 from holdfast.store import nodes as stored_nodes
 from holdfast.workflows.platform import Platform
 from holdfast.workflows.run import Run
@@ -113,7 +111,7 @@ def _from_record(platform: Platform, record: Mapping[str, Json]) -> Cluster:
 
 
 async def allocate(
-    connection: AsyncConnection, platform: Platform, resolved: ResolvedDatabase
+    connection: Connection, platform: Platform, resolved: ResolvedDatabase
 ) -> dict[int, str]:
     """Give every node of the document an address; the ones that have one keep it."""
     site = platform.site
