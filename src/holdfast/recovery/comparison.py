@@ -81,7 +81,8 @@ class Comparison:
     """Names of tables (`database.schema.table`) by what the comparison says of them.
 
     `equal` are those of which rows and hash agree, `counted` those of which rows alone could be
-    compared and agree, `bounded` busy ones whose difference the writes of the time explain.
+    compared and agree, `bounded` those whose difference the writes of the time explain: busy
+    ones, and ones that were made during the test.
     `open` and `different` hold a sentence for each table.
     """
 
@@ -125,16 +126,20 @@ def comparison(
 
 
 def _agree(source: Mapping[str, Count], copy: Mapping[str, Count], name: str) -> bool:
-    return name in source and name in copy and _compared(name, source[name], copy[name], None)[
-        0
-    ] in ("equal", "counted")
+    return (
+        name in source
+        and name in copy
+        and _compared(name, source[name], copy[name], None)[0] in ("equal", "counted")
+    )
 
 
 def _compared(
     name: str, source: Count | None, copy: Count | None, now: Count | None
 ) -> tuple[str, str]:
     if source is None:
-        return "open", f"{name} is in the copy and was not on the source when that was counted"
+        if now is not None:
+            return "bounded", ""
+        return "open", f"{name} is in the copy, and not on the source"
     if copy is None:
         if now is None:
             return "open", f"{name} was dropped on the source during the test"

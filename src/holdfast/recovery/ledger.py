@@ -73,7 +73,8 @@ class Account:
 def account(attempts: Iterable[Attempt], rows: Iterable[Row]) -> Account:
     """Hold what clients were told against what is there."""
     written = tuple(attempts)
-    present = Counter((row.session, row.number) for row in (found := tuple(rows)))
+    found = tuple(rows)
+    present = Counter((row.session, row.number) for row in found)
     told = {(attempt.session, attempt.number): attempt for attempt in written}
     by_answer = Counter(attempt.answer for attempt in written)
     unknown_present = sum(
@@ -92,11 +93,7 @@ def account(attempts: Iterable[Attempt], rows: Iterable[Row]) -> Account:
         repeated=tuple(sorted(key for key, times in present.items() if times > 1)),
         misplaced=_misplaced(found),
         resurrected=tuple(
-            sorted(
-                key
-                for key in present
-                if key in told and told[key].answer is Answer.FAILED
-            )
+            sorted(key for key in present if key in told and told[key].answer is Answer.FAILED)
         ),
         foreign=tuple(sorted(key for key in present if key not in told)),
     )

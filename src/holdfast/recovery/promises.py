@@ -94,7 +94,9 @@ def _lines(terms: Terms) -> tuple[_Line, ...]:
             "equal",
             restore,
         ),
-        _Line("restore-time", restore_test.KIND, "how long that restore takes", "measured", restore),
+        _Line(
+            "restore-time", restore_test.KIND, "how long that restore takes", "measured", restore
+        ),
     )
 
 

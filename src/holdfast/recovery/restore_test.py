@@ -98,7 +98,7 @@ def _rows(seen: Seen) -> Check | None:
     if compared.counted:
         parts.append(f"{len(compared.counted)} have equal counts")
     if compared.bounded:
-        parts.append(f"{len(compared.bounded)} busy ones differ by no more than was written")
+        parts.append(f"{len(compared.bounded)} differ by no more than was written")
     return proven("rows", ", ".join(parts))
 
 

@@ -7,7 +7,7 @@ import pwd
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path, PurePosixPath
 
 import psycopg
@@ -46,6 +46,7 @@ class Origin:
         done = subprocess.run(
             argv,
             capture_output=True,
+            check=False,
             text=True,
             timeout=timeout,
             cwd="/",
@@ -102,7 +103,7 @@ class Origin:
         )  # fmt: skip
 
     def newest_label(self) -> str:
-        return sorted(path.name for path in (self.repository / "backup/shop").glob("*F"))[-1]
+        return max(path.name for path in (self.repository / "backup/shop").glob("*F"))
 
     def sql(self, statement: str, database: str = "postgres") -> None:
         with psycopg.connect(self.dsn(database), autocommit=True) as connection:

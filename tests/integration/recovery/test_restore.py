@@ -43,7 +43,9 @@ class Trial:
         await boxes.make(self.sandbox, self.host, backup_file=config)
         self.seen["restore"] = await boxes.restore(
             self.sandbox, self.host, CLOCK,
-            label=self.origin.newest_label(), point=self.witness.point, timeline=self.witness.timeline,
+            label=self.origin.newest_label(),
+            point=self.witness.point,
+            timeline=self.witness.timeline,
         )  # fmt: skip
 
     async def look(self) -> None:
@@ -82,7 +84,7 @@ async def test_a_sound_backup_is_proven(trial: Trial):
     assert trial.judge().reasons == ()
     assert trial.judge().verdict is Verdict.PROVEN
     compared = trial.seen["compared"]
-    assert compared.equal == ("shop.public.Odd \" name", "shop.public.item", "shop.public.many")
+    assert compared.equal == ('shop.public.Odd " name', "shop.public.item", "shop.public.many")
     assert compared.rows == 20100 + 2 + 1
 
 
@@ -163,7 +165,7 @@ async def test_a_missing_wal_segment_is_found(trial: Trial):
 async def test_a_row_that_the_copy_lacks_is_found(trial: Trial):
     await trial.mark()
     await trial.restore()
-    step, reached = await boxes.start(trial.sandbox, trial.host, CLOCK)
+    step, _ = await boxes.start(trial.sandbox, trial.host, CLOCK)
     assert step.ok
     async with boxes.connected(trial.sandbox, "shop") as connection:
         await connection.execute("delete from item where id = 4711")

@@ -186,16 +186,12 @@ def _is_ours(said: str) -> bool:
     return "No space left on device" in said or "Cannot allocate memory" in said
 
 
-async def run_in(
-    sandbox: Sandbox, host: Host, argv: list[str], *, timeout_s: float
-) -> Completed:
+async def run_in(sandbox: Sandbox, host: Host, argv: list[str], *, timeout_s: float) -> Completed:
     """Run a program as the data plane's user, marked as the sandbox's."""
     return await _run(sandbox, host, argv, timeout_s=timeout_s)
 
 
-async def _run(
-    sandbox: Sandbox, host: Host, argv: list[str], *, timeout_s: float
-) -> Completed:
+async def _run(sandbox: Sandbox, host: Host, argv: list[str], *, timeout_s: float) -> Completed:
     try:
         return await host.run(
             argv,

@@ -38,8 +38,7 @@ def _amcheck(done: Completed, spent_s: float) -> Step:
     """Exit code 2 means that corruption was found, 1 that it could not look at everything."""
     if done.exit_code == 0:
         return Step(True, spent_s)
-    lines = [line for line in f"{done.text}\n{done.stderr.decode(errors='replace')}".splitlines()]
-    said = " ".join(line.strip() for line in lines if line.strip())
+    said = " ".join(f"{done.text}\n{done.stderr.decode(errors='replace')}".split())
     ok = False if done.exit_code == 2 or "invalid page" in said else None
     word = "found corruption" if ok is False else f"ended with {done.exit_code}"
     return Step(ok, spent_s, f"pg_amcheck {word}: {said[:600]}")

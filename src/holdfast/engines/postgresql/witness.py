@@ -91,9 +91,7 @@ async def compare(
         await clock.sleep(1.0)
 
 
-async def _archived(
-    connect: Connect, clock: Clock, segment: str, within_s: float
-) -> str:
+async def _archived(connect: Connect, clock: Clock, segment: str, within_s: float) -> str:
     deadline = clock.monotonic() + within_s
     while True:
         async with connect(POSTGRES) as connection:

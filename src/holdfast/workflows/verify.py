@@ -1,0 +1,292 @@
+"""Prove that the newest backup restores: into a sandbox, up to a point that the source marked.
+
+The sandbox is destroyed whatever happens; what a control plane that died for good left behind is
+found and removed by the next test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from typing import Any
+
+from holdfast.core.change import Json
+from holdfast.core.errors import Error, NotFound
+from holdfast.core.layout import FIRST_SANDBOX_HOST, LAST_SANDBOX_HOST
+from holdfast.core.promise import Evidence
+from holdfast.engines.postgresql import counts, sandbox_probe, witness
+from holdfast.engines.postgresql import sandbox as boxes
+from holdfast.engines.postgresql.cluster import Cluster
+from holdfast.engines.postgresql.counts import Connect
+from holdfast.engines.postgresql.doors import Connection, Doors
+from holdfast.engines.postgresql.kill_primary import leader_of
+from holdfast.engines.postgresql.render_sandbox import Sandbox, backup_file, sandbox_of
+from holdfast.engines.postgresql.witness import Witness
+from holdfast.recovery import restore_test
+from holdfast.recovery.comparison import Comparison, Count
+from holdfast.recovery.restore_test import Seen, Step
+from holdfast.store import evidence, nodes, operations
+from holdfast.workflows.backup import recorded
+from holdfast.workflows.planning import cluster_of, doors
+from holdfast.workflows.run import Run
+
+KIND = "verify"
+_SHOWN = 50
+
+
+async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
+    """Outcome: verdict, reasons, the measured figures, and the id of the evidence."""
+    cluster = await cluster_of(run)
+    sandbox = sandbox_of(cluster, run.operation_id)
+    await run.step("clear what earlier tests left", _sweep, run)
+    seen: dict[str, Json] = {}
+    problem: Error | None = None
+    try:
+        await _test(run, cluster, sandbox, seen)
+    except Error as error:
+        problem = error
+    await run.step("destroy the sandbox", _destroy, run, sandbox, always=True)
+    said = problem.message if problem else ""
+    recorded: dict[str, Json] = await run.step(
+        "judge and record", _record, run, cluster, seen, said, always=True
+    )
+    if problem is not None:
+        raise problem
+    return recorded
+
+
+async def _test(run: Run, cluster: Cluster, sandbox: Sandbox, seen: dict[str, Json]) -> None:
+    """Fill `seen`, as far as the backup lets us come."""
+    seen["backup"] = await run.step("choose the backup", _choose, run, cluster)
+    if seen["backup"] is None:
+        return
+    seen["witness"] = await run.step("count the source and mark it", _witness, run, cluster)
+    seen["restore"] = await run.step("restore the backup", _restore, run, cluster, sandbox, seen)
+    if not seen["restore"]["ok"]:
+        return
+    seen["start"] = await run.step("start the copy", _start, run, sandbox)
+    if not seen["start"]["ok"]:
+        return
+    seen["structure"] = await run.step("check tables and indexes", _structure, run, sandbox)
+    seen["compared"] = await run.step(
+        "compare it with the source", _compare, run, cluster, sandbox, seen["witness"]
+    )
+    seen["checksums"] = await run.step("check every page", _checksums, run, sandbox)
+
+
+async def _sweep(run: Run) -> Json:
+    """Destroy the sandboxes of operations that have ended; how many there were."""
+    platform, removed = run.platform, 0
+    async with platform.store.begin() as connection:
+        owners = set(await nodes.sandboxes(connection))
+    owners |= set(await platform.host.list(str(platform.site.sandboxes)))
+    for owner in sorted(owners - {run.operation_id}):
+        if await _is_under_way(run, owner):
+            continue
+        folder = platform.site.sandboxes / owner
+        left = Sandbox(folder, "", "", "", platform.site.os_user)
+        await boxes.destroy(left, platform.host, platform.clock)
+        async with platform.store.begin() as connection:
+            await nodes.release_sandbox(connection, owner)
+        run.log(f"removed what operation {owner} had left behind")
+        removed += 1
+    return removed
+
+
+async def _is_under_way(run: Run, owner: str) -> bool:
+    try:
+        async with run.platform.store.begin() as connection:
+            return not (await operations.get(connection, owner)).is_finished
+    except NotFound:
+        return False
+
+
+async def _choose(run: Run, cluster: Cluster) -> Json:
+    present = await recorded(run.platform.store, cluster, doors(run.platform, run.log))
+    if not present:
+        return None
+    newest = present[-1]
+    return {"label": newest.label, "kind": newest.kind, "size_bytes": newest.size_bytes or 0}
+
+
+async def _witness(run: Run, cluster: Cluster) -> Json:
+    """A restore point of this very run: an earlier one of its name would stop recovery early."""
+    engine = doors(run.platform, run.log)
+    moment = run.platform.clock.now()
+    point = f"holdfast_{run.operation_id}_{moment:%Y%m%dT%H%M%S%f}"
+    try:
+        found = await witness.witness(_source(cluster, engine), run.platform.clock, point=point)
+    except Error as error:
+        found = Witness(problem=f"the source cannot be asked: {error.message}")
+    if found.problem:
+        run.log(found.problem, level="warning")
+    return found.to_json()
+
+
+def _source(cluster: Cluster, engine: Doors) -> Connect:
+    """Connections to whoever leads at the time."""
+
+    @asynccontextmanager
+    async def connect(database: str) -> AsyncIterator[Connection]:
+        leader = await leader_of(cluster, engine)
+        async with engine.connect(leader, database) as connection:
+            # Counting a large table may take long, and is stopped by the operation's own end.
+            await connection.execute("set statement_timeout = '30min'")
+            yield connection
+
+    return connect
+
+
+async def _restore(run: Run, cluster: Cluster, sandbox: Sandbox, seen: Mapping[str, Json]) -> Json:
+    platform = run.platform
+    candidates = [
+        platform.site.address(host) for host in range(FIRST_SANDBOX_HOST, LAST_SANDBOX_HOST + 1)
+    ]
+    async with platform.store.begin() as connection:
+        await nodes.allocate_sandbox(connection, run.operation_id, candidates)
+    text = await doors(platform).fill(backup_file(cluster, sandbox), make=False)
+    if text is None:
+        return asdict(Step(False, 0.0, "the repository's passphrase is lost"))
+    marked = Witness.from_json(seen["witness"])
+    await boxes.make(sandbox, platform.host, backup_file=text)
+    step = await boxes.restore(
+        sandbox,
+        platform.host,
+        platform.clock,
+        label=seen["backup"]["label"],
+        # A point that did not reach the archive cannot be restored to.
+        point="" if marked.problem else marked.point,
+        timeline=marked.timeline,
+    )
+    return asdict(step)
+
+
+async def _start(run: Run, sandbox: Sandbox) -> Json:
+    step, reached = await boxes.start(sandbox, run.platform.host, run.platform.clock)
+    return {**asdict(step), "reached": asdict(reached)}
+
+
+async def _structure(run: Run, sandbox: Sandbox) -> Json:
+    return asdict(await sandbox_probe.structure(sandbox, run.platform.host, run.platform.clock))
+
+
+async def _checksums(run: Run, sandbox: Sandbox) -> Json:
+    return asdict(await sandbox_probe.checksums(sandbox, run.platform.host, run.platform.clock))
+
+
+async def _compare(
+    run: Run, cluster: Cluster, sandbox: Sandbox, marked: Mapping[str, Json]
+) -> Json:
+    source = Witness.from_json(marked)
+    if source.problem:
+        return {"why_not": source.problem, "spent_s": 0.0}
+    clock = run.platform.clock
+    begun = clock.monotonic()
+    engine = doors(run.platform, run.log)
+    try:
+        copy: Mapping[str, Count] = await counts.count(
+            lambda database: boxes.connected(sandbox, database)
+        )
+        found = await witness.compare(source.tables, copy, _source(cluster, engine), clock)
+    except Error as error:
+        return {"why_not": error.message, "spent_s": clock.monotonic() - begun}
+    return {**asdict(found), "spent_s": clock.monotonic() - begun}
+
+
+async def _destroy(run: Run, sandbox: Sandbox) -> Json:
+    await boxes.destroy(sandbox, run.platform.host, run.platform.clock)
+    async with run.platform.store.begin() as connection:
+        await nodes.release_sandbox(connection, run.operation_id)
+    return None
+
+
+async def _record(run: Run, cluster: Cluster, told: Mapping[str, Json], problem: str) -> Json:
+    seen = _seen(told)
+    judged = restore_test.verdict(seen)
+    reasons = [*judged.reasons, *([f"the test ended early: {problem}"] if problem else [])]
+    measured = {**_measured(told, seen), "tier": cluster.tier.name}
+    proof = Evidence(
+        id=f"{run.operation_id}-restore-test",
+        kind=restore_test.KIND,
+        database=cluster.name,
+        at=run.platform.clock.now(),
+        verdict=judged.verdict,
+        measured=measured,
+        reasons=tuple(reasons),
+    )
+    async with run.platform.store.begin() as connection:
+        await evidence.add(connection, proof, operation_id=run.operation_id)
+    kept = ("backup", "restore_s", "start_s", "structure_s", "compare_s", "tables", "rows")
+    return {
+        "evidence": proof.id,
+        "verdict": str(judged.verdict),
+        "reasons": reasons,
+        **{name: measured[name] for name in kept if name in measured},
+    }
+
+
+def _seen(told: Mapping[str, Any]) -> Seen:
+    backup = told.get("backup")
+    if "backup" in told and backup is None:
+        return Seen(restore=Step(False, 0.0, "there is no complete backup"))
+    marked = told.get("witness", {})
+    start = told.get("start")
+    compared = told.get("compared")
+    return Seen(
+        restore=_step(told.get("restore")),
+        start=_step(start),
+        structure=_step(told.get("structure")),
+        checksums=_step(told.get("checksums")),
+        backup=backup["label"] if backup else "",
+        size_bytes=backup["size_bytes"] if backup else 0,
+        wanted_point="" if marked.get("problem") else marked.get("point", ""),
+        reached_point=start["reached"]["point"] if start else "",
+        compared=_comparison(compared),
+        why_not_compared=(compared or {}).get("why_not", ""),
+    )
+
+
+def _step(told: Mapping[str, Any] | None) -> Step | None:
+    return None if told is None else Step(told["ok"], told["spent_s"], told["problem"])
+
+
+def _comparison(told: Mapping[str, Any] | None) -> Comparison | None:
+    if told is None or "why_not" in told:
+        return None
+    groups = ("equal", "counted", "bounded", "open", "different")
+    return Comparison(**{name: tuple(told[name]) for name in groups}, rows=told["rows"])
+
+
+def _measured(told: Mapping[str, Any], seen: Seen) -> dict[str, Json]:
+    """The figures, and names of tables where they say something."""
+    measured: dict[str, Json] = {
+        "backup": seen.backup,
+        "size_bytes": seen.size_bytes,
+        "checks": [each.to_json() for each in restore_test.checks(seen)],
+    }
+    for name, step in (
+        ("restore_s", seen.restore),
+        ("start_s", seen.start),
+        ("structure_s", seen.structure),
+        ("checksums_s", seen.checksums),
+    ):
+        if step is not None:
+            measured[name] = round(step.spent_s, 3)
+    if seen.start is not None:
+        marked = told.get("witness", {})
+        measured["recovery_point"] = {**told["start"]["reached"], "wanted_lsn": marked.get("lsn")}
+        measured["timeline"] = marked.get("timeline")
+    if seen.compared is not None:
+        compared = seen.compared
+        measured |= {
+            "compare_s": round(told["compared"]["spent_s"], 3),
+            "tables": compared.tables,
+            "rows": compared.rows,
+            "tables_equal": len(compared.equal),
+            "tables_counted": list(compared.counted[:_SHOWN]),
+            "tables_bounded": list(compared.bounded[:_SHOWN]),
+            "tables_open": list(compared.open[:_SHOWN]),
+            "tables_different": list(compared.different[:_SHOWN]),
+        }
+    return measured
