@@ -91,7 +91,7 @@ def _supervisor(pid: int | None) -> Part:
 async def _database(doors: SiteDoors, services: Mapping[str, ServiceStatus]) -> list[Part]:
     if doors.embedded_database:
         part = _part(control_database.NAME, services)
-        if part.state != "running":
+        if part.state not in ("running", "starting"):
             return [part]
     else:
         part = Part(EXTERNAL_DATABASE, "running", healthy=True)
@@ -99,7 +99,8 @@ async def _database(doors: SiteDoors, services: Mapping[str, ServiceStatus]) -> 
         version = await control_database.check(doors.database_url)
     except Error as error:
         return [replace(part, healthy=False, detail=error.message)]
-    return [replace(part, healthy=True, detail=part.detail or f"postgresql {version}")]
+    detail = part.detail or f"postgresql {version}"
+    return [replace(part, state="running", healthy=True, detail=detail)]
 
 
 async def _etcd(doors: SiteDoors, services: Mapping[str, ServiceStatus]) -> list[Part]:
@@ -117,7 +118,8 @@ async def _etcd(doors: SiteDoors, services: Mapping[str, ServiceStatus]) -> list
         detail = "leader" if member.is_leader else part.detail
         if part.pid is not None and not member.healthy:
             detail = member.detail
-        found.append(replace(part, healthy=member.healthy, detail=detail))
+        state: ServiceState = "running" if member.healthy else part.state
+        found.append(replace(part, state=state, healthy=member.healthy, detail=detail))
     return found
 
 

@@ -65,7 +65,7 @@ async def create(site: Site, host: Host, installation: Installation) -> bool:
         await asyncio.to_thread(make_folder, path, mode, site.os_user)
     _configure(site, folder)
     if data.exists():
-        _check_major(data, installation)
+        _check_major(site, installation)
         return False
     beside = folder / "data.new"
     await host.remove(str(beside))
@@ -161,9 +161,15 @@ def _configure(site: Site, folder: Path) -> None:
         put_file(folder / name, text.encode(), 0o644)
 
 
-def _check_major(data: Path, installation: Installation) -> None:
-    found = (data / "PG_VERSION").read_text().strip()
-    if found != str(installation.major):
+def _check_major(site: Site, installation: Installation) -> None:
+    data, found = site.control / "data", major_of(site)
+    if found is None:
+        raise Error(
+            f"the control database in {data} is damaged: it has no readable PG_VERSION",
+            subject="control database",
+            hint="restore the home folder from your backup",
+        )
+    if found != installation.major:
         raise Error(
             f"the control database in {data} is of postgresql {found}, and {installation.major} "
             "was chosen to run it",

@@ -13,7 +13,7 @@ import secrets
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from holdfast.core.errors import Conflict, Error, NotFound, Refused
@@ -69,16 +69,34 @@ def prepare_home(home: Path) -> None:
     _make_home(home)
 
 
-def allocate(home: Path, *, needed_bytes: int = NEEDED_BYTES) -> Site:
+def is_free(address: str, port: int) -> bool:
+    """Whether a server could listen there now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As servers do, so that a connection in TIME_WAIT does not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+    return True
+
+
+def allocate(
+    home: Path,
+    *,
+    needed_bytes: int = NEEDED_BYTES,
+    free: Callable[[str, int], bool] = is_free,
+) -> Site:
     """The site of a prepared home, made when there is none yet.
 
-    Raises `Error` when the disk is full, `Conflict` when the platform's ports are taken.
+    `free` says whether an address and port can be listened on. Raises `Error` when the disk is
+    full, `Conflict` when the platform's ports are taken.
     """
     if (home / "site.json").exists():
         site = load(home)
     else:
         _check_space(home, needed_bytes)
-        site = _new_site(home)
+        site = _new_site(home, free)
     _ensure_user(site.os_user)
     _check_reach(home, site.os_user)
     return site
@@ -87,7 +105,7 @@ def allocate(home: Path, *, needed_bytes: int = NEEDED_BYTES) -> Site:
 def check_ports(site: Site) -> None:
     """Raise `Conflict` when somebody else listens where the site's own servers will."""
     for address, port in platform_ports(site):
-        if _is_free(address, port):
+        if is_free(address, port):
             continue
         pid = processes.listener(address, port)
         if pid is not None and processes.carries_mark(pid, site.id):
@@ -103,13 +121,13 @@ def platform_ports(site: Site) -> Iterator[tuple[str, int]]:
         yield address, ETCD_PEER_PORT
 
 
-def _new_site(home: Path) -> Site:
+def _new_site(home: Path, free: Callable[[str, int], bool]) -> Site:
     user = OS_USER if os.geteuid() == 0 else current_account().name
     site_id = secrets.token_hex(4)
     taken: list[tuple[str, int]] = []
     for subnet in _subnets(site_id):
         site = Site(PurePosixPath(home), site_id, subnet, user)
-        taken = [place for place in platform_ports(site) if not _is_free(*place)]
+        taken = [place for place in platform_ports(site) if not free(*place)]
         if not taken:
             record = {"format": FORMAT, "id": site.id, "subnet": subnet, "os_user": user}
             write_file(home / "site.json", json.dumps(record, indent=1).encode() + b"\n", 0o644)
@@ -123,17 +141,6 @@ def _subnets(site_id: str) -> Iterator[str]:
     for attempt in range(_ATTEMPTS):
         digest = hashlib.sha256(f"{site_id}/{attempt}".encode()).digest()
         yield f"127.{64 + digest[0] % 190}.{digest[1]}"
-
-
-def _is_free(address: str, port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As servers do, so that a connection in TIME_WAIT does not count.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-        except OSError:
-            return False
-    return True
 
 
 def _taken(address: str, port: int, pid: int | None) -> Conflict:
