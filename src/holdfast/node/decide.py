@@ -66,7 +66,7 @@ def decide(view: View, now: float) -> list[Command]:
         return commands
     if view.rw is not None:
         commands += _read_write(view, view.rw, now)
-    if view.ro is not None:
+    if view.ro is not None and not _promotion_is_near(view):
         commands += _read_only(view, view.ro, now)
     moves = any(not isinstance(each, Tell) and each.side is Side.RW for each in commands)
     report = _report(view)
@@ -120,8 +120,18 @@ def _held_pace_s(view: View, rw: Pooler, held_s: float) -> float:
     if _keyed(view) and not rw.busy and leader in (None, order.leader if order else None):
         # Nothing to see until the leader key moves, and that is told.
         return _ALERT_S
-    # A replica that will lead is about to be promoted; one question takes it a millisecond.
-    return _PROMOTION_POLL_S if view.health(leader) is Health.REPLICA else _POLL_S
+    # One question takes a replica a millisecond.
+    return _PROMOTION_POLL_S if _promotion_is_near(view) else _POLL_S
+
+
+def _promotion_is_near(view: View) -> bool:
+    """True while clients wait for a replica that has the key: nothing may come in between."""
+    return (
+        view.rw is not None
+        and _keyed(view)
+        and _all_paused(view, view.rw)
+        and view.health(view.cluster.leader) is Health.REPLICA
+    )
 
 
 def _keyed(view: View) -> bool:

@@ -70,8 +70,10 @@ class Observer:
         """Answers of the members that the decision needs, in as few questions as it can be."""
         members = view.cluster.members
         leader = view.cluster.leader
-        keyed = view.trusted and leader is not None
-        first = [leader] if keyed and leader else list(members)
+        if not view.trusted or (leader is None and view.cluster.unmanaged):
+            first = list(members)
+        else:
+            first = [leader] if leader else []
         checks = await self._ask(view, first, everything=everything, leads=True)
         if _waits(view) and not everything:
             # Clients wait for the leader: nothing else may delay it.

@@ -16,13 +16,13 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,6 +44,7 @@ from tests.conftest import find_program
 
 SUBNET = "127.61.0"
 CLUSTER = "shop"
+PREFIX = f"/holdfast/{CLUSTER}/"
 DATABASES = ("shop", "stock")
 PASSWORD = "correct horse"
 PROJECT = Path(__file__).parents[3]
@@ -153,7 +154,9 @@ class Rig:
 
     # Processes
 
-    def spawn(self, node: Node | None, part: str, argv: list[str], **env: str) -> None:
+    def spawn(
+        self, node: Node | None, part: str, argv: list[str], **env: str
+    ) -> subprocess.Popen[bytes]:
         folder = node.root if node else self.root
         with (folder / f"{part}.log").open("ab") as log:
             process = subprocess.Popen(
@@ -169,12 +172,21 @@ class Rig:
         self._processes.append(process)
         if node:
             node.processes[part] = process
+        return process
 
     def _demoted(self) -> dict[str, object]:
         if os.geteuid() != 0:
             return {}
         entry = pwd.getpwnam(self.owner)
         return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+    def signal_database(self, node: Node, signum: int) -> None:
+        """To Patroni, the postmaster and all its children."""
+        postmaster = node.postmaster()
+        assert postmaster is not None
+        for pid in (node.processes["patroni"].pid, postmaster, *children(postmaster)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signum)
 
     def end(self, node: Node, part: str, signum: int = signal.SIGKILL) -> None:
         process = node.processes.pop(part, None)
@@ -212,7 +224,7 @@ class Rig:
         data = self.root / "etcd"
         data.mkdir(mode=0o700)
         shutil.chown(data, self.owner)
-        self.spawn(
+        self.etcd = self.spawn(
             None,
             "etcd",
             [
@@ -232,7 +244,7 @@ class Rig:
         async with EtcdClient([self.etcd_url], self.pki.identity(root)) as client:
             await client.ensure_role("root")
             await client.ensure_user("root", PASSWORD, ["root"])
-            await client.ensure_role("cluster", f"/holdfast/{CLUSTER}/")
+            await client.ensure_role("cluster", PREFIX)
             await client.ensure_user("cluster", PASSWORD, ["cluster"])
             await client.enable_auth()
 
@@ -343,6 +355,7 @@ class Rig:
                     "retry_timeout": 3,
                     "synchronous_mode": "on",
                     "primary_start_timeout": 0,
+                    "failsafe_mode": True,
                     "postgresql": {
                         "use_pg_rewind": True,
                         "parameters": {
@@ -442,9 +455,7 @@ class Rig:
         """Roles, databases and the login function, as the platform makes them."""
         with self.superuser(leader) as connection:
             connection.execute("CREATE ROLE holdfast_pooler LOGIN")
-            connection.execute(
-                f"CREATE ROLE shop_app LOGIN PASSWORD '{PASSWORD}'"
-            )
+            connection.execute(f"CREATE ROLE shop_app LOGIN PASSWORD '{PASSWORD}'")
             for name in DATABASES:
                 connection.execute(f"CREATE DATABASE {name} OWNER shop_app")
         for name in DATABASES:
@@ -490,17 +501,20 @@ class Rig:
 
     # Questions
 
-    async def leader(self) -> Node:
+    async def leader_name(self) -> str | None:
         async with self.client() as client:
-            found = await client.get(f"/holdfast/{CLUSTER}/leader")
-        assert found is not None
-        return next(node for node in self.nodes if node.name == found.value)
+            found = await client.get(f"{PREFIX}leader")
+        return found.value if found else None
+
+    async def leader(self) -> Node:
+        name = await self.leader_name()
+        return next(node for node in self.nodes if node.name == name)
 
     async def _has_leader(self) -> bool:
-        async with self.client() as client:
-            if await client.get(f"/holdfast/{CLUSTER}/leader") is None:
-                return False
-        node = await self.leader()
+        name = await self.leader_name()
+        if name is None:
+            return False
+        node = next(node for node in self.nodes if node.name == name)
         with contextlib.suppress(psycopg.Error), self.superuser(node) as connection:
             row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
             return row == (False,)
@@ -509,7 +523,7 @@ class Rig:
     async def _all_stream(self) -> bool:
         node = await self.leader()
         async with self.client() as client:
-            members = await client.get_prefix(f"/holdfast/{CLUSTER}/members/")
+            members = await client.get_prefix(f"{PREFIX}members/")
         states = {key.rpartition("/")[2]: json.loads(value.value) for key, value in members.items()}
         return len(states) == len(self.nodes) and all(
             state.get("state") == "running"
@@ -529,11 +543,58 @@ class Rig:
                 deadline_s,
             )
 
+    async def healed(self) -> None:
+        """Start again what a test has ended, and wait until all is well."""
+        for node in self.nodes:
+            for part in ("patroni", "pooler-rw", "pooler-ro", "agent"):
+                process = node.processes.get(part)
+                if process is None or process.poll() is not None:
+                    self.start_part(node, part)
+        await self.settled()
+
+    def start_part(self, node: Node, part: str) -> None:
+        if part == "patroni":
+            self.start_patroni(node)
+        elif part == "agent":
+            self.start_agent(node)
+        else:
+            self.start_pooler(node, part.removeprefix("pooler-"))
+
+    async def reports(self) -> dict[str, dict[str, object]]:
+        """What the agents tell, by node."""
+        async with self.client() as client:
+            found = await client.get_prefix(f"{PREFIX}pooler/nodes/")
+        return {key.rpartition("/")[2]: json.loads(value.value) for key, value in found.items()}
+
+    @contextlib.asynccontextmanager
+    async def order(self, leader: Node, operation: str = "op") -> AsyncIterator[None]:
+        """An order to hold the leader's clients, as the control plane gives it."""
+        async with self.client() as client:
+            lease = await client.grant_lease(30)
+            text = json.dumps({"operation": operation, "leader": leader.name})
+            await client.put(f"{PREFIX}pooler/pause", text, lease=lease)
+            try:
+                yield
+            finally:
+                await client.revoke_lease(lease)
+
+    async def all_report(self, **wanted: object) -> None:
+        async def question() -> bool:
+            reports = await self.reports()
+            return len(reports) == len(self.nodes) and all(
+                wanted.items() <= report.items() for report in reports.values()
+            )
+
+        await until(question, f"reports with {wanted}")
+
     async def leads(self, node: Node, port: int, in_recovery: bool) -> bool:
         def ask() -> bool:
-            with contextlib.suppress(psycopg.Error), psycopg.connect(
-                self.dsn(node, port, connect_timeout="3"), prepare_threshold=None
-            ) as each:
+            with (
+                contextlib.suppress(psycopg.Error),
+                psycopg.connect(
+                    self.dsn(node, port, connect_timeout="3"), prepare_threshold=None
+                ) as each,
+            ):
                 each.execute("SET statement_timeout = '3s'")
                 return each.execute("SELECT pg_is_in_recovery()").fetchone() == (in_recovery,)
             return False
@@ -542,7 +603,7 @@ class Rig:
 
     async def switchover(self, leader: Node) -> None:
         """Ask Patroni alone, as the control plane does."""
-        import urllib.request
+        (leader.root / "planned").touch()
 
         def ask() -> None:
             request = urllib.request.Request(
@@ -607,6 +668,8 @@ def packages() -> str:
     return sysconfig.get_path("purelib")
 
 
-def free(address: str, port: int) -> bool:
-    with socket.socket() as each:
-        return each.connect_ex((address, port)) != 0
+def children(pid: int) -> list[int]:
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found += [int(each) for each in (task / "children").read_text().split()]
+    return found
