@@ -75,13 +75,16 @@ def conclude(
     waiting: Waiting,
     *,
     how: str = "table",
-) -> None:
-    """Follow operations to their end, print them, and exit by how they ended."""
+) -> list[Mapping[str, Json]]:
+    """Follow operations to their end, print and return them, or exit by how they ended.
+
+    Without waiting, nothing has ended and nothing is returned.
+    """
     if waiting.no_wait:
         for operation in operations:
             output.note(f"rejoin with `holdfast op watch {operation['id']}`")
         show(operations, how)
-        return
+        return []
     ended = [_watched(client, operation, waiting.timeout_s) for operation in operations]
     show(ended, how)
     worst = exit_codes.OK
@@ -90,6 +93,7 @@ def conclude(
             worst = max(worst, complain(operation))
     if worst != exit_codes.OK:
         raise click.exceptions.Exit(worst)
+    return ended
 
 
 def _watched(

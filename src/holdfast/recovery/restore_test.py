@@ -94,6 +94,8 @@ def _rows(seen: Seen) -> Check | None:
         return failed("rows", _some(compared.different))
     if compared.open:
         return unproven("rows", _some(compared.open))
+    if not compared.tables:
+        return proven("rows", "there are no tables on either side")
     parts = [f"{len(compared.equal)} tables are equal"]
     if compared.counted:
         parts.append(f"{len(compared.counted)} have equal counts")

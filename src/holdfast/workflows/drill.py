@@ -192,7 +192,15 @@ async def _record(
     )
     async with run.platform.store.begin() as connection:
         await evidence.add(connection, proof, operation_id=run.operation_id)
-    kept = ("gap_s", "acknowledged", "lost", "redundant_after_s", "old_leader", "new_leader")
+    kept = (
+        "checks",
+        "gap_s",
+        "acknowledged",
+        "lost",
+        "redundant_after_s",
+        "old_leader",
+        "new_leader",
+    )
     return {
         "evidence": proof.id,
         "verdict": verdict,

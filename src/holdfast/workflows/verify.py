@@ -217,7 +217,16 @@ async def _record(run: Run, cluster: Cluster, told: Mapping[str, Json], problem:
     )
     async with run.platform.store.begin() as connection:
         await evidence.add(connection, proof, operation_id=run.operation_id)
-    kept = ("backup", "restore_s", "start_s", "structure_s", "compare_s", "tables", "rows")
+    kept = (
+        "checks",
+        "backup",
+        "restore_s",
+        "start_s",
+        "structure_s",
+        "compare_s",
+        "tables",
+        "rows",
+    )
     return {
         "evidence": proof.id,
         "verdict": str(judged.verdict),

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from holdfast.cli import options
+from holdfast.cli import exit_codes, options
 from holdfast.cli.client import connect
 from holdfast.cli.operate import Waiting, conclude, consent, start
+from holdfast.cli.proof_text import proof_text
 from holdfast.core.change import Json
+from holdfast.core.promise import Verdict
 from holdfast.providers.settings import Settings
 
 
-def _operate(kind: str, name: str, request: dict[str, Json], given: dict[str, Any]) -> None:
+def _operate(
+    kind: str, name: str, request: dict[str, Json], given: dict[str, Any]
+) -> list[Mapping[str, Json]]:
     """Start the operation, follow it, print it."""
     client = connect(given["where"])
     waiting = Waiting(given["no_wait"], given["timeout_s"], given["on_conflict"])
     operation = start(client, kind, request, database=name, waiting=waiting)
-    conclude(client, [operation], waiting, how=given["output"])
+    return conclude(client, [operation], waiting, how=given["output"])
+
+
+def _prove(kind: str, name: str, request: dict[str, Json], given: dict[str, Any]) -> None:
+    """The same, with the verdict: exits with 1 unless it is `proven`."""
+    for operation in _operate(kind, name, request, given):
+        outcome = operation["outcome"]
+        if given["output"] == "table":
+            click.echo("\n" + proof_text(outcome), nl=False)
+        if outcome["verdict"] != Verdict.PROVEN:
+            raise click.exceptions.Exit(exit_codes.FAILED)
 
 
 @click.command(
@@ -57,31 +72,41 @@ Examples:
 def verify(name: str, **given: Any) -> None:
     """Restore the last backup and check it.
 
-    The copy is restored into a sandbox, started, checked, and destroyed again; the verdict is
-    kept as evidence.
+    The copy is restored into a sandbox, started, checked, compared with its source, and destroyed
+    again; the verdict is kept as evidence. Exits with 1 unless the backup is proven.
     """
-    _operate("verify", name, {}, given)
+    _prove("verify", name, {}, given)
 
 
 @click.command(
     epilog="""\b
 Examples:
   holdfast drill orders kill-primary
+  holdfast drill orders kill-primary --scope node --yes
 """
 )
 @click.argument("name")
 @click.argument("drill_id", metavar="DRILL")
+@click.option(
+    "--scope",
+    type=click.Choice(["postmaster", "node"]),
+    default="postmaster",
+    show_default=True,
+    help="Kill the server alone, or every process of its node.",
+)
 @options.yes
 @options.waiting
 @options.output
 @options.home
-def drill(name: str, drill_id: str, yes: bool, **given: Any) -> None:
+def drill(name: str, drill_id: str, scope: str, yes: bool, **given: Any) -> None:
     """Cause a fault and measure what it costs.
 
-    The fault is real: clients of the database notice it as they would notice an accident.
+    The fault is real: clients of the database notice it as they would notice an accident. Clients
+    of the platform write all the while, and each acknowledged write is looked for afterwards.
+    Exits with 1 unless the tier's promises held.
     """
     consent(f"Cause the fault {drill_id!r} on {name} now?", yes=yes)
-    _operate("drill", name, {"drill": drill_id}, given)
+    _prove("drill", name, {"drill": drill_id, "scope": scope}, given)
 
 
 @click.command(

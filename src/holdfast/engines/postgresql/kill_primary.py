@@ -29,6 +29,8 @@ SESSIONS = 4
 PAUSE_S = 0.01
 _WARM_WRITES = 10
 _WARM_WITHIN_S = 30.0
+_WARM_S = 1.5
+"""How long clients write beyond that, so that the rhythm before the fault is to be seen."""
 _SETTLED_S = 0.5
 """A killed server's sessions may still answer for a moment; later answers are somebody else's."""
 _BEFORE_S, _AFTER_S = 3.0, 3.0
@@ -67,6 +69,7 @@ async def run(cluster: Cluster, doors: Doors, aim: faults.Aim) -> Outcome:
                 subject=f"database {cluster.name}",
                 hint="nothing was killed; look at the endpoints",
             )
+        await doors.clock.sleep(_WARM_S)
         fault_s = await faults.strike(aim, doors.host, doors.clock)
         doors.note(f"killed {aim.scope} of {aim.node}, {1 + len(aim.others)} processes")
         try:
