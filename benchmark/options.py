@@ -1,0 +1,19 @@
+"""How much is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`runs` of every comparison, `kills` of every fault, `seconds` of each pgbench run."""
+
+    runs: int = 5
+    kills: int = 20
+    seconds: int = 10
+    idle_s: int = 60
+
+
+QUICK = Options(runs=1, kills=1, seconds=3, idle_s=10)
+"""To see that everything works; its figures mean nothing."""
