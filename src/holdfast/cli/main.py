@@ -20,6 +20,7 @@ COMMANDS = {
     "down": Command(f"{_COMMANDS}.site:down", "Stop everything that `up` started."),
     "status": Command(f"{_COMMANDS}.site:status", "Show every part of the platform."),
     "serve": Command("holdfast.api.command:serve", "Run the control plane in the foreground."),
+    "demo": Command(f"{_COMMANDS}.demo:demo", "Show all of it, in about a minute."),
     # databases
     "plan": Command(f"{_COMMANDS}.documents:plan", "Show what an apply would change."),
     "apply": Command(f"{_COMMANDS}.documents:apply", "Make databases be as their documents say."),
@@ -45,7 +46,7 @@ COMMANDS = {
 """Every command with the one line that `--help` shows. A test holds it against the modules."""
 
 SECTIONS = {
-    "The platform": ("up", "down", "status", "serve"),
+    "The platform": ("demo", "up", "down", "status", "serve"),
     "Databases": ("plan", "apply", "get", "describe", "delete", "connect", "logs"),
     "Proofs and operations": ("backup", "verify", "drill", "promises", "switchover", "op"),
     "About": ("schema", "version", "completion"),
