@@ -192,15 +192,7 @@ async def _record(
     )
     async with run.platform.store.begin() as connection:
         await evidence.add(connection, proof, operation_id=run.operation_id)
-    kept = (
-        "checks",
-        "gap_s",
-        "acknowledged",
-        "lost",
-        "redundant_after_s",
-        "old_leader",
-        "new_leader",
-    )
+    kept = ("checks", "gap_s", "acknowledged", "lost", "redundant_after_s", "new_leader")
     return {
         "evidence": proof.id,
         "verdict": verdict,

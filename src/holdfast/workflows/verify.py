@@ -217,16 +217,7 @@ async def _record(run: Run, cluster: Cluster, told: Mapping[str, Json], problem:
     )
     async with run.platform.store.begin() as connection:
         await evidence.add(connection, proof, operation_id=run.operation_id)
-    kept = (
-        "checks",
-        "backup",
-        "restore_s",
-        "start_s",
-        "structure_s",
-        "compare_s",
-        "tables",
-        "rows",
-    )
+    kept = ("checks", "backup", "size_bytes", "restore_s", "start_s", "tables", "rows")
     return {
         "evidence": proof.id,
         "verdict": str(judged.verdict),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -116,7 +117,7 @@ class Demo:
         for line in path.read_text(encoding="utf-8").splitlines():
             self.stage.say(f"    {line}")
         self.program.holdfast("apply", str(path), "--yes")
-        (found,) = self._get("get", "databases", NAME)
+        (found,) = json.loads(self.program.silent("get", "databases", NAME, "-o", "json"))
         nodes = ", ".join(f"{node['name']} {node['role']}" for node in found["nodes"])
         self.stage.done(f"ready: {nodes}; TLS everywhere, pooled, first backup taken")
 
