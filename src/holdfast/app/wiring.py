@@ -55,7 +55,8 @@ class RealPlatform:
         return Installation(
             bindir=str(found.folder),
             python=self.runtime.python,
-            packages=str(self.runtime.folder),
+            packages=str(self.runtime.libraries),
+            own_packages=str(self.runtime.own),
             pgbouncer=pgbouncer,
             pgbackrest=_program("pgbackrest"),
             libraries=postgresql_programs.libraries(found),

@@ -4,6 +4,9 @@ The user who runs the databases can often neither read our virtual environment n
 interpreter (it may stand under /root). So Patroni, the node agent and what they import are copied
 into the home, without any network, and run by an interpreter of the machine with the same ABI.
 A copy is named after its content and never changed.
+
+There are two: the libraries with Patroni among them, and our own rooms. A new release of ours
+thus restarts the agents, which nobody notices, and leaves Patroni and PostgreSQL alone.
 """
 
 from __future__ import annotations
@@ -37,44 +40,49 @@ _PROBE = "import sys, sysconfig; print(sys.version_info[:2], sysconfig.get_confi
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """`folder` goes on PYTHONPATH of programs that `python` runs with `-s`."""
+    """`libraries` goes on PYTHONPATH of programs that `python` runs with `-s`.
 
-    folder: Path
+    Our own programs have `own` before it.
+    """
+
+    libraries: Path
+    own: Path
     python: str
-
-    def argv(self, module: str, *arguments: str) -> tuple[str, ...]:
-        """The command line that runs a module of the copy."""
-        return (self.python, "-s", "-m", module, *arguments)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What such a program needs in its environment."""
-        return {"PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 async def ensure(site: Site, host: Host) -> Runtime:
-    """The copy of what is installed now, made if need be.
+    """The copies of what is installed now, made if need be.
 
     Raises `NotFound` when the machine has no interpreter that the site's user may run.
     """
-    sources = await asyncio.to_thread(lambda: list(_sources()))
+    python = await _interpreter(site, host)
+    libraries = await asyncio.to_thread(lambda: list(_libraries()))
+    own = await asyncio.to_thread(lambda: list(_own()))
+    return Runtime(
+        libraries=await _copied(site, host, python, libraries),
+        own=await _copied(site, host, python, own),
+        python=python,
+    )
+
+
+async def _copied(site: Site, host: Host, python: str, sources: list[tuple[Path, str]]) -> Path:
     name = await asyncio.to_thread(_digest, sources)
     folder = Path(site.runtime) / name
-    python = await _interpreter(site, host)
-    if not folder.exists():
-        beside = folder.with_name(f".{name}.{secrets.token_hex(4)}")
-        try:
-            await asyncio.to_thread(_copy, sources, beside)
-            # The user cannot write here: without this, every start would compile anew.
-            await host.run(
-                [python, "-s", "-m", "compileall", "-q", "-j", "0", str(beside)],
-                timeout_s=300,
-                check=False,
-            )
-            await asyncio.to_thread(_settle, beside, folder)
-        finally:
-            await asyncio.to_thread(shutil.rmtree, beside, ignore_errors=True)
-    return Runtime(folder, python)
+    if folder.exists():
+        return folder
+    beside = folder.with_name(f".{name}.{secrets.token_hex(4)}")
+    try:
+        await asyncio.to_thread(_copy, sources, beside)
+        # The user cannot write here: without this, every start would compile anew.
+        await host.run(
+            [python, "-s", "-m", "compileall", "-q", "-j", "0", str(beside)],
+            timeout_s=300,
+            check=False,
+        )
+        await asyncio.to_thread(_settle, beside, folder)
+    finally:
+        await asyncio.to_thread(shutil.rmtree, beside, ignore_errors=True)
+    return folder
 
 
 def prune(site: Site, keep: Runtime) -> list[str]:
@@ -82,7 +90,8 @@ def prune(site: Site, keep: Runtime) -> list[str]:
     scripts = [path.read_text() for path in Path(site.supervisor, "start").glob("*.sh")]
     removed = []
     for folder in sorted(Path(site.runtime).iterdir()):
-        used = folder == keep.folder or any(str(folder) in text for text in scripts)
+        kept = folder in (keep.libraries, keep.own)
+        used = kept or any(str(folder) in text for text in scripts)
         if not used and folder.is_dir() and not folder.name.startswith("."):
             shutil.rmtree(folder, ignore_errors=True)
             removed.append(folder.name)
@@ -138,12 +147,16 @@ def _parsed(requirement: str) -> tuple[str, tuple[str, ...]]:
     return re.sub(r"[-_.]+", "-", match[1]).lower(), extras
 
 
-def _sources() -> Iterator[tuple[Path, str]]:
-    """Every file of the copy: where it is now, and its path in the copy."""
+def _libraries() -> Iterator[tuple[Path, str]]:
+    """Every file of the libraries: where it is now, and its path in the copy."""
     for distribution in distributions().values():
         for file in distribution.files or []:
             if file.parts[0] != ".." and "__pycache__" not in file.parts:
                 yield Path(str(distribution.locate_file(file))), str(file)
+
+
+def _own() -> Iterator[tuple[Path, str]]:
+    """The same of our own rooms."""
     package = Path(holdfast.__file__).parent
     yield from ((path, f"holdfast/{path.name}") for path in sorted(package.glob("*.py")))
     for room in OWN_ROOMS:

@@ -20,10 +20,11 @@ def test_missing_package_is_named() -> None:
 
 
 def test_copy_holds_our_own_rooms_for_agents_only() -> None:
-    ours = {name for _, name in runtime._sources() if name.startswith("holdfast/")}
+    ours = {name for _, name in runtime._own()}
     assert "holdfast/system/etcd.py" in ours
     assert "holdfast/__init__.py" in ours
     assert not any(name.startswith(("holdfast/app/", "holdfast/providers/")) for name in ours)
+    assert not any(name.startswith("holdfast/") for _, name in runtime._libraries())
 
 
 def test_name_follows_the_content(tmp_path: Path) -> None:

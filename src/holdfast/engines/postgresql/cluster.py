@@ -33,13 +33,15 @@ class Installation:
     """Paths of the programs that a node runs.
 
     `bindir` holds PostgreSQL's, of the cluster's major version; `packages` is the folder that
-    Python imports the data plane's own programs from; `libraries` are those that PostgreSQL can
+    Python imports Patroni and all libraries from, `own_packages` that of the node agent;
+    `libraries` are those that PostgreSQL can
     preload here (`$libdir/*.so` without the suffix); `pgbouncer_version` is (major, minor).
     """
 
     bindir: str
     python: str
     packages: str
+    own_packages: str
     pgbouncer: str
     pgbackrest: str
     libraries: frozenset[str] = frozenset({"pg_stat_statements"})

@@ -53,7 +53,10 @@ def _member(before: Mapping[str, Json], after: Mapping[str, Json]) -> Disruption
 
 
 def _process(before: Mapping[str, Json], after: Mapping[str, Json]) -> Disruption:
-    """A process that does not run disturbs nobody by being started; another definition does."""
+    """A process that does not run disturbs nobody by being started; another definition does.
+
+    The agent is a kind of its own: nobody is connected to it, and the poolers serve on without.
+    """
     return Disruption.RESTART if "definition" in after else Disruption.NONE
 
 
@@ -78,5 +81,5 @@ _UNDO_DELETE: Mapping[str, str] = {
 }
 
 _BORN_WITH_CLUSTER = frozenset(
-    {"etcd-user", "configuration", "folders", "certificates", "files", "process", "member"}
+    {"etcd-user", "configuration", "folders", "certificates", "files", "process", "agent", "member"}
 )

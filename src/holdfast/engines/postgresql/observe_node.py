@@ -17,6 +17,7 @@ from holdfast.engines.postgresql.render import (
     node_certificates,
     node_folders,
     node_templates,
+    process_kind,
 )
 from holdfast.engines.postgresql.render_programs import programs
 from holdfast.system.host import ServiceStatus
@@ -131,5 +132,6 @@ async def _processes(
             "definition": definition(program.argv, program.environment) if same else "another",
             "state": status.state,
         }
-        found.append(Resource(f"node/{node.ordinal}/process/{part}", "process", attributes))
+        id = f"node/{node.ordinal}/process/{part}"
+        found.append(Resource(id, process_kind(part), attributes))
     return found

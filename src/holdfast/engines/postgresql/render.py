@@ -155,7 +155,7 @@ def _node(cluster: Cluster, node: Node) -> Iterator[Resource]:
         # starting them later leaves the processor to initdb.
         yield Resource(
             f"{base}/process/{part}",
-            "process",
+            process_kind(part),
             {
                 "program": program.name,
                 "definition": definition(program.argv, program.environment),
@@ -177,6 +177,11 @@ def _node(cluster: Cluster, node: Node) -> Iterator[Resource]:
         after=("leader", f"{base}/process/patroni"),
         reason=f"{node.name} leads or streams from the leader",
     )
+
+
+def process_kind(part: str) -> str:
+    """The kind of a program's resource: restarting the agent disturbs nobody."""
+    return "agent" if part == "agent" else "process"
 
 
 def definition(argv: tuple[str, ...], environment: Mapping[str, str]) -> str:

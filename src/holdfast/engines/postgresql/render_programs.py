@@ -12,7 +12,8 @@ def programs(cluster: Cluster, node: Node) -> dict[str, Program]:
     """The programs of a node by part, in the order in which they are wanted."""
     conf, log = node.paths.conf, node.paths.log
     python = (cluster.installation.python, "-s", "-m")
-    environment = {"PYTHONPATH": cluster.installation.packages, "PYTHONDONTWRITEBYTECODE": "1"}
+    libraries, own = cluster.installation.packages, cluster.installation.own_packages
+    quiet = {"PYTHONDONTWRITEBYTECODE": "1"}
 
     def program(
         part: str, argv: tuple[str, ...], priority: Priority, stop_wait_s: int, **more: str
@@ -35,7 +36,8 @@ def programs(cluster: Cluster, node: Node) -> dict[str, Program]:
             Priority.PATRONI,
             # A fast shutdown writes a checkpoint; killing it earlier only makes recovery longer.
             cluster.tier.timing.primary_stop_timeout_s + 30,
-            **environment,
+            PYTHONPATH=libraries,
+            **quiet,
         ),
         **{
             f"pooler-{side}": program(
@@ -51,6 +53,7 @@ def programs(cluster: Cluster, node: Node) -> dict[str, Program]:
             (*python, "holdfast.node", str(conf / "node.json")),
             Priority.NODE_AGENT,
             5,
-            **environment,
+            PYTHONPATH=f"{own}:{libraries}",
+            **quiet,
         ),
     }

@@ -16,6 +16,7 @@ INSTALLATION = Installation(
     bindir="/usr/lib/postgresql/15/bin",
     python="/usr/bin/python3",
     packages="/srv/holdfast/runtime/abc",
+    own_packages="/srv/holdfast/runtime/def",
     pgbouncer="/usr/sbin/pgbouncer",
     pgbackrest="/usr/bin/pgbackrest",
 )

@@ -115,3 +115,13 @@ def test_the_digest_says_whether_two_plans_do_the_same() -> None:
     assert (
         plan("orders", WANTED, {}).digest != plan("orders", desired(cluster(size="s")), {}).digest
     )
+
+
+def test_a_new_release_of_ours_restarts_the_agents_alone() -> None:
+    old = cluster()
+    newer = replace(old, installation=replace(old.installation, own_packages="/srv/other"))
+    made = plan("orders", desired(newer), desired(old))
+    assert [change.target for change in made.changes] == [
+        f"node/{node}/process/agent" for node in (1, 2, 3)
+    ]
+    assert made.disruption is Disruption.NONE

@@ -27,6 +27,7 @@ _PERFORMERS: Mapping[str, Performer] = {
     "certificates": files.certificates,
     "files": files.files,
     "process": node.process,
+    "agent": node.process,
     "leader": node.leader,
     "member": member.member,
     "archive": backup.archive,
