@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from holdfast.core.change import Json, Plan
 from holdfast.core.errors import Conflict
 from holdfast.core.layout import FIRST_NODE_HOST, LAST_NODE_HOST
-from holdfast.engines.postgresql.cluster import Cluster, nodes
+from holdfast.engines.postgresql.cluster import Cluster, nodes, refuse_long_paths
 from holdfast.engines.postgresql.doors import Doors
 from holdfast.engines.postgresql.observe import Observed, observe
 from holdfast.engines.postgresql.plan import plan
@@ -60,6 +60,7 @@ def doors(platform: Platform, note: Callable[[str], None] = lambda _line: None) 
 async def planned(platform: Platform, resolved: ResolvedDatabase) -> Planned:
     """What an apply of the document would do now. Changes nothing, reserves nothing."""
     cluster = cluster_at(platform, resolved, await _addresses(platform, resolved))
+    refuse_long_paths(cluster)
     return await planned_for(platform, cluster)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from holdfast.core.layout import NodePaths, Site, node_name
+from holdfast.core.errors import Refused
+from holdfast.core.layout import POSTGRESQL_PORT, NodePaths, Site, node_name
 from holdfast.spec.model import DatabaseSpec, ResolvedDatabase, SizeClass, TierSpec
 
 POSTGRES = "postgres"
@@ -94,6 +95,23 @@ def nodes(site: Site, database: str, addresses: Mapping[int, str]) -> tuple[Node
         Node(ordinal, node_name(database, ordinal), address, site.node(database, ordinal))
         for ordinal, address in sorted(addresses.items())
     )
+
+
+SOCKET_PATH_BYTES = 107
+"""The longest path of a Unix socket that Linux takes."""
+
+
+def refuse_long_paths(cluster: Cluster) -> None:
+    """Raise `Refused` when a node's socket would have a longer path than Linux takes."""
+    for node in cluster.nodes:
+        path = str(node.paths.run / f".s.PGSQL.{POSTGRESQL_PORT}")
+        if len(path.encode()) > SOCKET_PATH_BYTES:
+            raise Refused(
+                f"the socket {path} has {len(path.encode())} bytes, and Linux takes "
+                f"{SOCKET_PATH_BYTES}",
+                subject=f"database {cluster.name}",
+                hint="choose a shorter name, or a home folder with a shorter path",
+            )
 
 
 def secret(reference: str) -> str:

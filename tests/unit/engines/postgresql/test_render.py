@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import PurePosixPath
 
+import pytest
 from ruamel.yaml import YAML
 
-from holdfast.engines.postgresql.cluster import filled, references
+from holdfast.core.errors import Refused
+from holdfast.engines.postgresql.cluster import filled, nodes, references, refuse_long_paths
 from holdfast.engines.postgresql.endpoints import uri
 from holdfast.engines.postgresql.observe_node import rules, settings
 from holdfast.engines.postgresql.render import desired, node_templates
@@ -16,7 +20,7 @@ from holdfast.engines.postgresql.render_patroni import (
     hba_rules,
 )
 from holdfast.node.config import NodeConfig
-from tests.unit.engines.postgresql.clusters import cluster
+from tests.unit.engines.postgresql.clusters import SITE, cluster
 
 TIER_0 = cluster()
 NODE = TIER_0.nodes[0]
@@ -113,3 +117,11 @@ def test_rules_and_settings_are_read_from_their_files() -> None:
     automatic = b"# Do not edit\nwork_mem = '8MB'\napplication_name = 'it''s'\n"
     assert settings(automatic) == {"work_mem": "8MB", "application_name": "it's"}
     assert settings(None) == {}
+
+
+def test_a_path_too_long_for_a_socket_is_refused_beforehand() -> None:
+    refuse_long_paths(TIER_0)
+    far = replace(SITE, home=PurePosixPath("/srv/" + "h" * 90))
+    addresses = {1: far.address(11)}
+    with pytest.raises(Refused, match="Linux takes 107"):
+        refuse_long_paths(replace(TIER_0, site=far, nodes=nodes(far, "orders", addresses)))
