@@ -4,7 +4,8 @@ Patroni starts PostgreSQL so that it outlives Patroni; when Patroni then stops i
 is nobody's child but that of process 1. In a container or a small virtual machine process 1 may
 reap seconds later or never, and until then the dead postmaster looks alive: measured on such a
 machine, a planned switchover took 4.2 s instead of 0.5 s. So this supervisord adopts such orphans
-(a child subreaper), and wakes up as soon as a child has ended instead of once a second.
+(a child subreaper), and wakes up as soon as a child has ended instead of once a second. It also
+forgets descriptors that can only report an error, where supervisord's own loop would spin.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import select
 import signal
 import sys
 
@@ -24,7 +26,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 class WakingPoller(poller.PollPoller):  # type: ignore[misc]
-    """A poller whose wait ends when a signal arrives."""
+    """A poller whose wait ends when a signal arrives, and that does not spin."""
 
     def initialize(self) -> None:
         """Watch a pipe that the interpreter writes to for every signal."""
@@ -40,7 +42,25 @@ class WakingPoller(poller.PollPoller):  # type: ignore[misc]
         if any(fd == self._wake for fd, _ in ready):
             with contextlib.suppress(BlockingIOError):
                 os.read(self._wake, 4096)
-        return [(fd, events) for fd, events in ready if fd != self._wake]
+        return [
+            (fd, events)
+            for fd, events in ready
+            if fd != self._wake and not self._forgotten(fd, events)
+        ]
+
+    def _forgotten(self, fd: int, events: int) -> bool:
+        """Stop watching a descriptor that reports nothing but an error, as nobody handles that.
+
+        It happens when a program ends and the number of its output pipe, still watched, goes to
+        the input of one that starts in the same round. Our programs read from /dev/null, so that
+        pipe is broken from the start, and every poll would return at once, for ever.
+        """
+        if events & (self.READ | self.WRITE | select.POLLNVAL):
+            return False
+        self._poller.unregister(fd)
+        self.readables.discard(fd)
+        self.writables.discard(fd)
+        return True
 
 
 class Options(ServerOptions):  # type: ignore[misc]
