@@ -184,8 +184,9 @@ def _restore_time(measured: Mapping[str, Any]) -> str:
     if "restore_s" not in measured:
         return ""
     spent_s = measured["restore_s"] + measured.get("start_s", 0.0)
-    size = measured.get("size_bytes")
-    return show_duration(spent_s) + (f" for {show_bytes(size)}" if size else "")
+    size, wal = measured.get("size_bytes"), measured.get("wal_bytes")
+    told = show_duration(spent_s) + (f" for {show_bytes(size)}" if size else "")
+    return told + (f" and {show_bytes(wal)} of WAL" if wal else "")
 
 
 _MEASURED = {

@@ -65,7 +65,7 @@ async def _test(run: Run, cluster: Cluster, sandbox: Sandbox, seen: dict[str, Js
     seen["restore"] = await run.step("restore the backup", _restore, run, cluster, sandbox, seen)
     if not seen["restore"]["ok"]:
         return
-    seen["start"] = await run.step("start the copy", _start, run, sandbox)
+    seen["start"] = await run.step("start the copy", _start, run, sandbox, seen["restore"])
     if not seen["start"]["ok"]:
         return
     seen["structure"] = await run.step("check tables and indexes", _structure, run, sandbox)
@@ -107,7 +107,13 @@ async def _choose(run: Run, cluster: Cluster) -> Json:
     if not present:
         return None
     newest = present[-1]
-    return {"label": newest.label, "kind": newest.kind, "size_bytes": newest.size_bytes or 0}
+    lsn = newest.detail.get("lsn") or {}
+    return {
+        "label": newest.label,
+        "kind": newest.kind,
+        "size_bytes": newest.size_bytes or 0,
+        "lsn": lsn.get("start", ""),
+    }
 
 
 async def _witness(run: Run, cluster: Cluster) -> Json:
@@ -159,10 +165,13 @@ async def _restore(run: Run, cluster: Cluster, sandbox: Sandbox, seen: Mapping[s
         point="" if marked.problem else marked.point,
         timeline=marked.timeline,
     )
-    return asdict(step)
+    return {**asdict(step), "boot": await boxes.boot(platform.host)}
 
 
-async def _start(run: Run, sandbox: Sandbox) -> Json:
+async def _start(run: Run, sandbox: Sandbox, restored: Mapping[str, Json]) -> Json:
+    if await boxes.boot(run.platform.host) != restored["boot"]:
+        spoilt = Step(None, 0.0, "the machine was started anew during the test")
+        return {**asdict(spoilt), "reached": asdict(boxes.Reached())}
     step, reached = await boxes.start(sandbox, run.platform.host, run.platform.clock)
     return {**asdict(step), "reached": asdict(reached)}
 
@@ -217,7 +226,7 @@ async def _record(run: Run, cluster: Cluster, told: Mapping[str, Json], problem:
     )
     async with run.platform.store.begin() as connection:
         await evidence.add(connection, proof, operation_id=run.operation_id)
-    kept = ("checks", "backup", "size_bytes", "restore_s", "start_s", "tables", "rows")
+    kept = ("checks", "backup", "size_bytes", "wal_bytes", "restore_s", "start_s", "tables", "rows")
     return {
         "evidence": proof.id,
         "verdict": str(judged.verdict),
@@ -277,6 +286,7 @@ def _measured(told: Mapping[str, Any], seen: Seen) -> dict[str, Json]:
         marked = told.get("witness", {})
         measured["recovery_point"] = {**told["start"]["reached"], "wanted_lsn": marked.get("lsn")}
         measured["timeline"] = marked.get("timeline")
+        measured["wal_bytes"] = _distance(told["backup"]["lsn"], marked.get("lsn", ""))
     if seen.compared is not None:
         compared = seen.compared
         measured |= {
@@ -290,3 +300,14 @@ def _measured(told: Mapping[str, Any], seen: Seen) -> dict[str, Json]:
             "tables_different": list(compared.different[:_SHOWN]),
         }
     return measured
+
+
+def _distance(start: str, end: str) -> int | None:
+    """Bytes of WAL between two positions such as `0/3000028`."""
+    if not start or not end:
+        return None
+    low, high = (
+        (int(part[0], 16) << 32) + int(part[2], 16)
+        for part in (start.partition("/"), end.partition("/"))
+    )
+    return max(0, high - low)

@@ -134,9 +134,10 @@ class Demo:
         outcome = self._outcome("verify", NAME)
         took_s = outcome.get("restore_s", 0.0) + outcome.get("start_s", 0.0)
         self.stage.done(
-            f"{show_bytes(outcome['size_bytes'])} restored and recovered in "
-            f"{show_duration(took_s)}; {outcome['tables']} tables and {outcome['rows']:,} rows "
-            "are equal to the source; every index and page is sound"
+            f"{show_bytes(outcome['size_bytes'])} restored and "
+            f"{show_bytes(outcome.get('wal_bytes') or 0)} of WAL replayed in {show_duration(took_s)}; "
+            f"{outcome['tables']} tables with {outcome['rows']:,} rows equal the source; "
+            "every index and every page is sound"
         )
 
     def _kill(self) -> None:

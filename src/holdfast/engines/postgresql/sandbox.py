@@ -81,23 +81,35 @@ async def restore(
 
 
 async def start(sandbox: Sandbox, host: Host, clock: Clock) -> tuple[Step, Reached]:
-    """Start the server and wait until recovery has reached its target and ended."""
-    if await running_postmaster(sandbox.data, host) is not None:
-        # Of an earlier run. Its files may have changed since; a new restore is due.
-        return Step(None, 0.0, "the copy's server was already running"), Reached()
-    await host.remove(str(sandbox.server_log))
+    """Start the server and wait until recovery has reached its target and ended.
+
+    One that an interrupted run has started goes on.
+    """
     begun = clock.monotonic()
-    version = int((await host.read(str(sandbox.data / "PG_VERSION"))) or b"0")
-    # -W: pg_ctl's own wait would end when the copy is consistent, long before recovery does.
-    options = ("-W", "-l", str(sandbox.server_log), "-o", start_options(sandbox, version))
-    done = await _pg_ctl(sandbox, host, "start", *options, timeout_s=60.0)
-    problem = "" if done.exit_code == 0 else done.text or done.stderr.decode(errors="replace")
+    problem = ""
+    if await running_postmaster(sandbox.data, host) is None:
+        await host.remove(str(sandbox.server_log))
+        problem = await _launch(sandbox, host)
     problem = problem or await _recovered(sandbox, host, clock, begun + START_TIMEOUT_S)
     spent_s = clock.monotonic() - begun
     log = ((await host.read(str(sandbox.server_log))) or b"").decode(errors="replace")
     if problem:
         return _start_failure(log, problem, spent_s), Reached()
     return Step(True, spent_s), reached(log)
+
+
+async def _launch(sandbox: Sandbox, host: Host) -> str:
+    """Why the server could not be launched; empty when it was."""
+    version = int((await host.read(str(sandbox.data / "PG_VERSION"))) or b"0")
+    # -W: pg_ctl's own wait would end when the copy is consistent, long before recovery does.
+    options = ("-W", "-l", str(sandbox.server_log), "-o", start_options(sandbox, version))
+    done = await _pg_ctl(sandbox, host, "start", *options, timeout_s=60.0)
+    return "" if done.exit_code == 0 else done.text or done.stderr.decode(errors="replace")
+
+
+async def boot(host: Host) -> str:
+    """What changes when the machine starts anew: nothing of a sandbox is forced to disk."""
+    return ((await host.read("/proc/sys/kernel/random/boot_id")) or b"").decode().strip()
 
 
 async def _recovered(sandbox: Sandbox, host: Host, clock: Clock, deadline: float) -> str:
