@@ -595,7 +595,7 @@ class Rig:
                     self.dsn(node, port, connect_timeout="3"), prepare_threshold=None
                 ) as each,
             ):
-                each.execute("SET statement_timeout = '3s'")
+                each.execute("SET LOCAL statement_timeout = '3s'")
                 return each.execute("SELECT pg_is_in_recovery()").fetchone() == (in_recovery,)
             return False
 

@@ -21,6 +21,8 @@ AUTH_QUERY = "SELECT usename, passwd FROM holdfast.pool_login($1)"
 _PLATFORM_CONNECTIONS = 20
 """Reserved for superusers (10), and used by Patroni, the agents, backups and the monitor."""
 _LEAST_POOL = 4
+_BUSY_POOLERS = 2
+"""As many may be full of work at the same time."""
 _CONSTANT_SALT = "AAAAAAAAAAAAAAAAAAAAAA=="
 _NO_KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
@@ -60,12 +62,13 @@ class Setting:
 def pool_size(max_connections: int, poolers: int, databases: int) -> int:
     """Server connections per user and database of one pooler.
 
-    `poolers` is how many of them may lead to one server at the same time. Together they leave
-    room for the platform's own connections, so that a busy application queues at the poolers
-    and never meets "too many clients".
+    `poolers` is how many of them lead to one server. Clients take the first host of their URI,
+    so one pooler has most of them: it gets half of what the platform leaves, not an equal part
+    (with 5 of 20 connections 16 clients made 0.45 of the TPC-B transactions). Two busy poolers
+    queue and never meet "too many clients".
     """
-    share = (max_connections - _PLATFORM_CONNECTIONS) // max(1, poolers * databases)
-    return max(_LEAST_POOL, share)
+    share = (max_connections - _PLATFORM_CONNECTIONS) // min(max(1, poolers), _BUSY_POOLERS)
+    return max(_LEAST_POOL, share // max(1, databases))
 
 
 def pooler_ini(settings: PoolerSettings) -> str:
@@ -155,7 +158,9 @@ def _pools(settings: PoolerSettings) -> Iterator[Setting]:
         str(settings.pool_size),
         "this pooler's share of max_connections, per user and database",
     )
-    yield Setting("max_client_conn", str(settings.max_clients), "an idle client costs 2 kB")
+    yield Setting(
+        "max_client_conn", str(settings.max_clients), "an idle client with TLS costs about 25 kB"
+    )
     yield Setting(
         "max_prepared_statements",
         "200",

@@ -81,7 +81,7 @@ def test_no_setting_stands_twice_and_each_has_a_reason() -> None:
 
 @pytest.mark.parametrize(
     ("max_connections", "poolers", "databases", "expected"),
-    [(50, 3, 1, 10), (100, 3, 1, 26), (500, 3, 2, 80), (100, 1, 1, 80), (20, 3, 5, 4)],
+    [(50, 3, 1, 15), (100, 3, 1, 40), (500, 3, 2, 120), (100, 1, 1, 80), (20, 3, 5, 4)],
 )
 def test_pools_leave_room_for_the_platform(
     max_connections: int, poolers: int, databases: int, expected: int
