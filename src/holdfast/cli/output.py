@@ -60,7 +60,12 @@ def age(moment: str | None, now: datetime | None = None) -> str:
     if moment is None:
         return ""
     seconds = ((now or datetime.now(UTC)) - datetime.fromisoformat(moment)).total_seconds()
-    return show_duration(max(0, round(seconds))) if seconds >= 1 else "now"
+    return rough(seconds) if seconds >= 1 else "now"
+
+
+def rough(seconds: float) -> str:
+    """A duration to whole seconds: `5 s`, `2 min 5 s`."""
+    return f"{seconds:.0f} s" if seconds < 59.5 else show_duration(round(seconds))
 
 
 def took(begin: str | None, end: str | None) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 from holdfast.cli.follow import Picture, View
-from holdfast.cli.output import note
+from holdfast.cli.output import note, rough
 from holdfast.core.change import Json
 from holdfast.core.units import show_duration
 
@@ -153,7 +153,7 @@ def _headline(picture: Picture) -> RenderableType:
     if operation["state"] == "queued":
         text.append("waits for the operation before it", style="yellow")
     else:
-        text.append(f"{ended} of {len(picture.steps)} steps, {show_duration(round(elapsed_s))}")
+        text.append(f"{ended} of {len(picture.steps)} steps, {rough(max(0.0, elapsed_s))}")
     if operation["cancel_requested"]:
         text.append("  stops after this step", style="yellow")
     if picture.is_away:

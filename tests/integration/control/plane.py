@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import json
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -20,8 +20,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from holdfast.core.layout import API_PORT
+
 SOURCES = Path(__file__).parents[3] / "src"
 TOKEN = "a-token-of-this-test"
+SITE_ID = "0badcafe"
+SUBNET = f"127.{200 + os.getpid() % 50}.{os.getpid() // 50 % 250}"
+ADDRESS = f"{SUBNET}.1"
 
 
 class Plane:
@@ -30,15 +35,16 @@ class Plane:
     def __init__(self, url: str, folder: Path) -> None:
         self.url = url
         self.folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        record = {"format": 1, "id": SITE_ID, "subnet": SUBNET, "os_user": "nobody"}
+        (folder / "site.json").write_text(json.dumps(record))
         (folder / "api.token").write_text(TOKEN)
-        _certificate(folder)
+        (folder / "pki").mkdir(exist_ok=True)
+        if not (folder / "pki" / "ca.crt").exists():
+            _certificate(folder / "pki")
         self.processes: list[subprocess.Popen[bytes]] = []
         self.client = httpx.Client(
-            base_url=f"https://127.0.0.1:{self.port}",
-            verify=ssl.create_default_context(cafile=str(folder / "api.crt")),
+            base_url=f"https://{ADDRESS}:{API_PORT}",
+            verify=ssl.create_default_context(cafile=str(folder / "pki" / "ca.crt")),
             headers={"Authorization": f"Bearer {TOKEN}", "X-Holdfast-Actor": "tester"},
             timeout=30,
         )
@@ -46,7 +52,7 @@ class Plane:
     def spawn(self) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [sys.executable, Path(__file__).with_name("toy_plane.py"),
-             self.url, self.folder, str(self.port)],
+             self.url, self.folder],
             env=os.environ | {"PYTHONPATH": str(SOURCES)},
             stdout=(self.folder / "log").open("ab"),
             stderr=subprocess.STDOUT,
@@ -54,12 +60,12 @@ class Plane:
         self.processes.append(process)
         return process
 
-    def start(self, timeout_s: float = 30) -> subprocess.Popen[bytes]:
+    def start(self, timeout_s: float = 60) -> subprocess.Popen[bytes]:
         process = self.spawn()
         self.await_health(timeout_s)
         return process
 
-    def await_health(self, timeout_s: float = 30) -> None:
+    def await_health(self, timeout_s: float = 60) -> None:
         deadline = time.monotonic() + timeout_s
         while True:
             try:
@@ -91,7 +97,7 @@ class Plane:
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
 
-    def finished(self, operation_id: str, timeout_s: float = 30) -> dict[str, Any]:
+    def finished(self, operation_id: str, timeout_s: float = 60) -> dict[str, Any]:
         deadline = time.monotonic() + timeout_s
         while True:
             try:
@@ -110,6 +116,13 @@ class Plane:
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
+    def await_call(self, name: str, timeout_s: float = 30) -> None:
+        """Return once a step with this name was called."""
+        deadline = time.monotonic() + timeout_s
+        while name not in self.calls:
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.02)
+
     def close(self) -> None:
         self.client.close()
         for process in self.processes:
@@ -122,7 +135,7 @@ def _certificate(folder: Path) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     now = datetime.datetime.now(datetime.UTC)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    address = x509.IPAddress(ipaddress.ip_address(ADDRESS))
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -135,7 +148,7 @@ def _certificate(folder: Path) -> None:
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    (folder / "api.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / "ca.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     (folder / "api.key").write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM,

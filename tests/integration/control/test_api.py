@@ -7,7 +7,8 @@ import json
 import httpx
 import pytest
 
-from tests.integration.control.plane import TOKEN, Plane
+from holdfast.core.layout import API_PORT
+from tests.integration.control.plane import ADDRESS, TOKEN, Plane
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_openapi_describes_every_route(client: httpx.Client) -> None:
 
 def test_plain_http_is_not_answered(plane: Plane, client: httpx.Client) -> None:
     with pytest.raises(httpx.HTTPError):
-        httpx.get(f"http://127.0.0.1:{plane.port}/v1/health", timeout=5)
+        httpx.get(f"http://{ADDRESS}:{API_PORT}/v1/health", timeout=5)
 
 
 def test_metrics(plane: Plane, client: httpx.Client) -> None:

@@ -1,4 +1,4 @@
-"""A control plane with toy operations, run as a process of its own: `toy_plane.py URL FOLDER PORT`.
+"""A control plane with toy operations, run as a process of its own: `toy_plane.py URL FOLDER`.
 
 Every step appends its name to FOLDER/calls and writes FOLDER/effects/NAME. A step that finds
 FOLDER/kill-before-NAME or FOLDER/kill-after-NAME removes the file and kills this process the hard
@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +20,8 @@ from holdfast.api.serve import Listener, exit_at_once, serve
 from holdfast.app.wiring import control
 from holdfast.core.errors import Invalid, NotFound, Refused, Transient
 from holdfast.core.finding import Finding, Location, Severity
-from holdfast.core.layout import Site
+from holdfast.core.layout import API_PORT
+from holdfast.providers.local import load
 from holdfast.providers.settings import Settings
 from holdfast.store import Store
 from holdfast.system.clock import SystemClock
@@ -163,13 +164,14 @@ WORKFLOWS = {
 
 
 def main() -> None:
-    url, port = sys.argv[1], int(sys.argv[3])
-    site = Site(PurePosixPath(FOLDER), "0badcafe", "127.77.13", "nobody")
+    url = sys.argv[1]
+    site = load(FOLDER)
     platform = SimpleNamespace(
         site=site, store=Store(url), host=MemoryHost(), clock=SystemClock()
     )
     plane = control(Settings(FOLDER), platform, WORKFLOWS, on_lost=exit_at_once)
-    listener = Listener("127.0.0.1", port, FOLDER / "api.crt", FOLDER / "api.key")
+    pki = FOLDER / "pki"
+    listener = Listener(site.api_address, API_PORT, pki / "ca.crt", pki / "api.key")
     asyncio.run(serve(plane, listener, token=(FOLDER / "api.token").read_text().strip()))
 
 

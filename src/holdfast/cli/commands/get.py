@@ -8,7 +8,7 @@ from holdfast.cli import operate, options
 from holdfast.cli import output as printing
 from holdfast.cli.client import Client, connect
 from holdfast.core.change import Json
-from holdfast.core.units import show_bytes, show_duration
+from holdfast.core.units import show_bytes
 from holdfast.providers.settings import Settings
 
 KINDS = ("databases", "operations", "backups", "promises")
@@ -165,7 +165,7 @@ def _show_promises(found: list[Json], how: str) -> None:
     rows = found
     if how == "table":
         rows = [
-            {**one, "age": "" if one["age_s"] is None else show_duration(round(one["age_s"]))}
+            {**one, "age": "" if one["age_s"] is None else printing.rough(one["age_s"])}
             for one in found
         ]
     fields = ("database", "statement", "target", "verdict", "measured", "age", "reason")

@@ -103,7 +103,7 @@ def _row(part: Part, *, people: bool) -> dict[str, Json]:
         "state": part.state,
         "health": "ok" if part.healthy else "BAD",
         "pid": part.pid,
-        "uptime": "" if part.uptime_s is None else show_duration(round(part.uptime_s)),
+        "uptime": "" if part.uptime_s is None else printing.rough(part.uptime_s),
         "detail": part.detail,
     }
 
