@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from holdfast.app import tiers
+from holdfast.app.tiers import TierChange
 from holdfast.app.wiring import Control
 from holdfast.core.finding import Finding, Severity
 from holdfast.spec import builtin
 from holdfast.spec.changes import refusals
 from holdfast.spec.document import Source
 from holdfast.spec.load import load
-from holdfast.spec.model import ResolvedDatabase
+from holdfast.spec.model import ResolvedDatabase, TierSpec
 from holdfast.spec.resolve import Resolution, Surroundings, resolve
 from holdfast.store import databases, plans
 from holdfast.store.plans import SavedPlan
@@ -21,10 +23,14 @@ from holdfast.workflows.planning import RETAINED, planned
 
 @dataclass(frozen=True, slots=True)
 class Plans:
-    """One saved plan a database, or findings of which at least one is an error and no plan."""
+    """One saved plan a database, or findings of which at least one is an error and no plan.
+
+    `tiers` says what the tiers among the documents would change.
+    """
 
     plans: tuple[SavedPlan, ...]
     findings: tuple[Finding, ...]
+    tiers: tuple[TierChange, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -38,7 +44,8 @@ async def make(control: Control, sources: Sequence[Source]) -> Plans:
     Nothing is changed but that the plans are saved. Raises `Transient` when etcd does not answer.
     """
     present = await _present(control)
-    resolution = await asyncio.to_thread(_resolved, control, sources, present)
+    in_force = await tiers.in_force(control)
+    resolution = await asyncio.to_thread(_resolved, control, sources, present, in_force)
     findings = [*resolution.findings, *_refused(resolution, present)]
     if any(finding.severity is Severity.ERROR for finding in findings):
         return Plans((), tuple(findings))
@@ -50,7 +57,7 @@ async def make(control: Control, sources: Sequence[Source]) -> Plans:
         for resolved, each in zip(resolution.databases, made, strict=True):
             plan_id = await plans.save(connection, each.plan, resolved.to_json())
             saved.append(await plans.get(connection, plan_id))
-    return Plans(tuple(saved), tuple(findings))
+    return Plans(tuple(saved), tuple(findings), await tiers.changes(control, resolution.tiers))
 
 
 async def get(control: Control, plan_id: str) -> SavedPlan:
@@ -71,12 +78,15 @@ async def _present(control: Control) -> Mapping[str, ResolvedDatabase]:
 
 
 def _resolved(
-    control: Control, sources: Sequence[Source], present: Mapping[str, ResolvedDatabase]
+    control: Control,
+    sources: Sequence[Source],
+    present: Mapping[str, ResolvedDatabase],
+    in_force: Mapping[str, TierSpec],
 ) -> Resolution:
     return resolve(
         load(sources),
         Surroundings(
-            tiers=builtin.tiers(),
+            tiers=in_force,
             sizes=builtin.sizes(),
             installed=control.platform.installed(),
             running={name: each.version for name, each in present.items()},

@@ -43,6 +43,10 @@ class Client:
         """POST a JSON body."""
         return self._request("POST", path, {}, body, timeout_s)
 
+    def put(self, *path: str, body: Json = None, timeout_s: float = _TIMEOUT_S) -> Json:
+        """PUT a JSON body."""
+        return self._request("PUT", path, {}, body, timeout_s)
+
     def delete(self, *path: str, timeout_s: float = _TIMEOUT_S, **query: object) -> Json:
         """DELETE."""
         return self._request("DELETE", path, query, None, timeout_s)

@@ -179,3 +179,12 @@ backup = sa.Table(
     sa.UniqueConstraint("database", "label", name="backup_label_once"),
     sa.Index("backup_by_time", "database", "started_at"),
 )
+
+tier = sa.Table(
+    "tier",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("spec", JSONB, nullable=False),
+    _created(),
+    sa.Column("updated_at", _MOMENT, nullable=False, server_default=sa.func.now()),
+)

@@ -52,7 +52,8 @@ class Documents(BaseModel):
 async def post_plans(documents: Documents, plane: Plane) -> dict[str, Any]:
     """Plan every database in these documents.
 
-    The answer holds one plan a database, and findings that are no errors. With an error in the
+    The answer holds one plan a database, what the tiers among the documents would change, and
+    findings that are no errors. With an error in the
     documents it is a problem that lists all findings, and nothing is planned.
     """
     made = await plans.make(plane, [text.source() for text in documents.sources])
@@ -60,6 +61,10 @@ async def post_plans(documents: Documents, plane: Plane) -> dict[str, Any]:
         raise Invalid(f"{count_text(made.findings)} in the documents", made.findings)
     return {
         "plans": [_plan(saved) for saved in made.plans],
+        "tiers": [
+            {"name": each.tier.name, "action": each.action, "databases": list(each.databases)}
+            for each in made.tiers
+        ],
         "findings": findings_json(made.findings),
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -47,10 +47,11 @@ def plan(paths: tuple[str, ...], detailed_exitcode: bool, output: str, where: Se
     """
     made = _plans(connect(where), paths)
     if output == "table":
+        _show_tiers(made)
         printing.paint("\n".join(plan_text(one.plan) for one in made.plans))
     else:
         _print([one.data for one in made.plans], output)
-    if detailed_exitcode and any(one.plan.changes for one in made.plans):
+    if detailed_exitcode and (made.tiers or any(one.plan.changes for one in made.plans)):
         raise click.exceptions.Exit(exit_codes.HAS_CHANGES)
 
 
@@ -82,7 +83,13 @@ def apply(
     background; `holdfast op watch` rejoins it.
     """
     client = connect(where)
-    made = [one for one in _plans(client, paths).plans if _shown(one).plan.changes]
+    planned = _plans(client, paths)
+    _show_tiers(planned)
+    made = [one for one in planned.plans if _shown(one).plan.changes]
+    if planned.tiers:
+        names = ", ".join(tier["name"] for tier in planned.tiers)
+        operate.consent(f"Take over tier {names}?", yes=yes)
+        client.put("tiers", body={"sources": planned.sent})
     if not made:
         if output in ("json", "yaml"):
             operate.show([], output)
@@ -112,7 +119,11 @@ class _Made:
 
 @dataclass(frozen=True, slots=True)
 class _Plans:
-    plans: list[_Made] = field(default_factory=list)
+    """All plans, the tiers that would change, and the documents as they were sent."""
+
+    plans: list[_Made]
+    tiers: list[Json]
+    sent: list[Json]
 
 
 def _plans(client: Client, paths: Sequence[str]) -> _Plans:
@@ -126,7 +137,8 @@ def _plans(client: Client, paths: Sequence[str]) -> _Plans:
         )
     texts = {name: text.decode(errors="replace") for name, text in sources}
     try:
-        answer = client.post("plans", body={"sources": [_sent(*source) for source in sources]})
+        sent = [_sent(*source) for source in sources]
+        answer = client.post("plans", body={"sources": sent})
     except Invalid as error:
         if not error.findings:
             raise
@@ -134,7 +146,15 @@ def _plans(client: Client, paths: Sequence[str]) -> _Plans:
         raise click.exceptions.Exit(exit_codes.USAGE) from None
     findings = [finding_from_json(one) for one in answer["findings"]]
     click.echo(render_text(findings, texts), err=True, nl=False)
-    return _Plans([_Made(one, _plan(one)) for one in answer["plans"]])
+    tiers = [tier for tier in answer["tiers"] if tier["action"] != "none"]
+    return _Plans([_Made(one, _plan(one)) for one in answer["plans"]], tiers, sent)
+
+
+def _show_tiers(made: _Plans) -> None:
+    for tier in made.tiers:
+        users = ", ".join(tier["databases"])
+        note = f"; apply again what uses it: {users}" if users else ""
+        click.echo(f"tier {tier['name']}: {tier['action']}{note}", err=True)
 
 
 def _plan(data: Json) -> Plan:

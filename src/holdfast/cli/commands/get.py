@@ -11,7 +11,7 @@ from holdfast.core.change import Json
 from holdfast.core.units import show_bytes
 from holdfast.providers.settings import Settings
 
-KINDS = ("databases", "operations", "backups", "promises")
+KINDS = ("databases", "tiers", "operations", "backups", "promises")
 
 
 @click.command(
@@ -27,7 +27,7 @@ Examples:
 @options.output
 @options.home
 def get(kind: str, name: str | None, output: str, where: Settings) -> None:
-    """List databases, operations or backups.
+    """List databases, tiers, operations, backups or promises.
 
     With NAME: the one of that name; of backups and promises, those of that database.
     """
@@ -35,6 +35,8 @@ def get(kind: str, name: str | None, output: str, where: Settings) -> None:
     if kind == "operations":
         found = client.get("operations") if name is None else [client.get("operations", name)]
         operate.show(found, output)
+    elif kind == "tiers":
+        _show_tiers([tier for tier in client.get("tiers") if name in (None, tier["name"])], output)
     elif kind == "backups":
         _show_backups(client.get("backups", database=name), output)
     elif kind == "promises":
@@ -128,6 +130,14 @@ def _describe(_client: Client, database: Json) -> None:
     ]
     click.echo(printing.table(endpoints, ["endpoint", "access", "hosts"]))
     click.echo(f"connect: holdfast connect {database['name']} [--dsn]")
+
+
+def _show_tiers(found: list[Json], how: str) -> None:
+    rows = found
+    if how == "table":
+        rows = [{**one, "nodes": one["nodes"]["default"]} for one in found]
+    fields = ("name", "availability", "rpo", "rto", "nodes", "synchronous", "description")
+    printing.show(rows, how, columns={field: field for field in fields})
 
 
 def _show_parameters(found: list[Json], how: str) -> None:
