@@ -23,6 +23,8 @@ _PLATFORM_CONNECTIONS = 20
 _LEAST_POOL = 4
 _BUSY_POOLERS = 2
 """As many may be full of work at the same time."""
+_LOGIN_CONNECTIONS = 2
+"""A login asks one short question; the second connection is there when the first is lost."""
 _CONSTANT_SALT = "AAAAAAAAAAAAAAAAAAAAAA=="
 _NO_KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
@@ -81,6 +83,12 @@ def pooler_ini(settings: PoolerSettings) -> str:
     ]
     for setting in pooler_settings(settings):
         lines += [f"; {setting.reason}", f"{setting.name} = {setting.value}".rstrip()]
+    lines += [
+        "",
+        "[users]",
+        "; logins queue for these: a storm of them would fill a pool as large as an application's",
+        f"{settings.auth_user} = max_user_connections={_LOGIN_CONNECTIONS}",
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -89,6 +89,12 @@ def test_pools_leave_room_for_the_platform(
     assert pool_size(max_connections, poolers, databases) == expected
 
 
+def test_a_storm_of_logins_leaves_the_connections_to_the_applications() -> None:
+    lines = pooler_ini(SETTINGS).splitlines()
+    section = lines[lines.index("[users]") :]
+    assert section[-1] == "holdfast_pooler = max_user_connections=2"
+
+
 def test_nobody_can_be_a_user_of_the_list() -> None:
     lines = user_list(["postgres", 'odd"name', "postgres"]).splitlines()
     assert [line.split('" "')[0] for line in lines] == ['"odd""name', '"pgbouncer', '"postgres']
