@@ -1,0 +1,157 @@
+"""The ledger's clients against a real server: what they were told is what they note."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+
+import pytest
+
+from holdfast.engines.postgresql import ledger
+from holdfast.engines.postgresql.faults import Aim, strike
+from holdfast.engines.postgresql.postmaster import identified, is_alive, running_postmaster
+from holdfast.recovery.ledger import Answer, account
+from holdfast.system.clock import SystemClock
+from holdfast.system.local_host import LocalHost
+from tests.integration.recovery.origin import Origin
+
+pytestmark = [pytest.mark.timeout(90), pytest.mark.requires("initdb", "pgbackrest")]
+CLOCK = SystemClock()
+
+
+@pytest.fixture
+async def endpoints(origin: Origin):
+    """Two names for one server, and a role that may do nothing but insert."""
+    origin.sql("drop role if exists writer; create role writer login", "shop")
+    async with origin.connect("shop") as connection:
+        await ledger.create_table(connection, "writer")
+    uri = f"postgresql://writer@/shop?host={origin.socket}"
+    yield [ledger.Endpoint("direct", uri, 3), ledger.Endpoint("pooled", uri, 2)]
+    async with origin.connect("shop") as connection:
+        await ledger.drop_table(connection)
+    origin.sql("drop role writer", "shop")
+
+
+def keeping(endpoints: list[ledger.Endpoint]):
+    return ledger.keeping(endpoints, CLOCK, site_id="00000000", pause_s=0.005)
+
+
+async def rows(origin: Origin):
+    async with origin.connect("shop") as connection:
+        return await ledger.read_back(connection)
+
+
+async def test_on_a_quiet_server_everything_is_acknowledged_and_there(origin, endpoints):
+    async with keeping(endpoints) as book:
+        assert await book.until(lambda session: session.acknowledged >= 20, deadline_s=30)
+        attempts = await book.stop()
+    found = account(attempts, await rows(origin))
+    assert found.acknowledged == len(attempts) >= 100
+    assert (found.lost, found.repeated, found.misplaced, found.foreign) == ((), (), (), ())
+    assert {attempt.endpoint for attempt in attempts} == {"direct", "pooled"}
+
+
+async def test_rows_that_go_missing_are_found(origin, endpoints):
+    async with keeping(endpoints) as book:
+        assert await book.until(lambda session: session.acknowledged >= 5, deadline_s=30)
+        attempts = await book.stop()
+    origin.sql("delete from holdfast_drill.ledger where session = 2 and number = 3", "shop")
+    origin.sql(
+        "insert into holdfast_drill.ledger (session, number) select 1, 1 union all select 99, 1",
+        "shop",
+    )
+    found = account(attempts, await rows(origin))
+    assert [(each.session, each.number) for each in found.lost] == [(2, 3)]
+    assert found.repeated == ((1, 1),)
+    assert found.foreign == ((99, 1),)
+
+
+async def test_a_cancelled_wait_for_the_standby_is_unknown_although_it_commits(origin, endpoints):
+    """The server says `INSERT 0 1`, with a warning, for a row that no standby has."""
+    async with keeping(endpoints) as book:
+        assert await book.until(lambda session: session.acknowledged >= 5, deadline_s=30)
+        origin.sql("alter system set synchronous_standby_names = 'nobody'")
+        origin.sql("select pg_reload_conf()")
+        try:
+            await waiting(origin, 5)
+            origin.sql(
+                "select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'"
+            )
+            await waiting(origin, 5)
+        finally:
+            origin.sql("alter system reset synchronous_standby_names")
+            origin.sql("select pg_reload_conf()")
+        attempts = await book.stop()
+    unknown = [attempt for attempt in attempts if attempt.answer is Answer.UNKNOWN]
+    assert len(unknown) == 5
+    assert {attempt.detail for attempt in unknown} == {
+        "canceling wait for synchronous replication due to user request"
+    }
+    found = account(attempts, await rows(origin))
+    assert found.unknown_present == 5
+    assert found.lost == ()
+
+
+async def waiting(origin: Origin, count: int) -> None:
+    query = "select count(*) from pg_stat_activity where wait_event = 'SyncRep'"
+    async with asyncio.timeout(20):
+        while origin.value(query) != count:
+            await asyncio.sleep(0.05)
+
+
+async def test_a_refusal_is_failed_and_a_broken_connection_unknown(origin, endpoints):
+    async with keeping(endpoints) as book:
+        assert await book.until(lambda session: session.acknowledged >= 5, deadline_s=30)
+        origin.sql("revoke insert on holdfast_drill.ledger from writer", "shop")
+        await asyncio.sleep(0.3)
+        origin.sql("grant insert on holdfast_drill.ledger to writer", "shop")
+        before = CLOCK.monotonic()
+        assert await book.until(lambda session: session.last_s > before, deadline_s=30)
+        origin.sql("select pg_terminate_backend(pid) from pg_stat_activity "
+                   "where usename = 'writer'")  # fmt: skip
+        before = CLOCK.monotonic()
+        assert await book.until(lambda session: session.last_s > before, deadline_s=30)
+        attempts = await book.stop()
+    found = account(attempts, await rows(origin))
+    assert found.failed >= 5
+    assert {each.detail[:5] for each in attempts if each.answer is Answer.FAILED} == {"42501"}
+    assert found.unknown <= 5
+    assert (found.lost, found.resurrected) == ((), ())
+
+
+async def test_no_writer_outlives_the_one_who_started_it(endpoints):
+    async with keeping(endpoints) as book:
+        process = book._process
+        os.kill(process.pid, 0)
+    assert process.returncode is not None
+
+
+# -- faults ----------------------------------------------------------------------------------
+
+
+async def test_a_fault_hits_what_it_was_aimed_at_and_nobody_else(host: LocalHost):
+    sleepers = [subprocess.Popen(["sleep", "60"]) for _ in range(3)]
+    try:
+        first, second, third = [await identified(each.pid, host) for each in sleepers]
+        assert first and second and third
+        await strike(Aim("n", "node", first, (second,)), host, CLOCK)
+        assert [each.wait(timeout=5) for each in sleepers[:2]] == [-signal.SIGKILL] * 2
+        assert await is_alive(third, host)
+        assert not await is_alive(first, host)
+        assert await identified(first.pid, host) is None
+    finally:
+        for each in sleepers:
+            each.kill()
+            each.wait()
+
+
+async def test_a_pid_file_that_outlived_its_server_leads_to_nobody(origin, host, tmp_path):
+    found = await running_postmaster(origin.data, host)
+    assert found is not None
+    assert (origin.data / "postmaster.pid").read_text().startswith(f"{found.pid}\n")
+    stale = tmp_path / "data"
+    stale.mkdir()
+    (stale / "postmaster.pid").write_text(f"{found.pid}\n{stale}\n")
+    assert await running_postmaster(stale, host) is None
