@@ -7,6 +7,8 @@
 # else is never mistaken for ours. Output goes straight to LOG: through a pipe of the
 # supervisor's, a program would die of SIGPIPE soon after a kill -9 of the supervisor.
 set -uf
+# A pooler needs a descriptor a client; the usual soft limit of 1024 is too low for it.
+ulimit -S -n 65536 2>/dev/null || ulimit -S -n "$(ulimit -H -n)" 2>/dev/null
 record=$1
 log=$2
 shift 2

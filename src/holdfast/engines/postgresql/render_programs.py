@@ -11,7 +11,8 @@ PARTS = ("patroni", "pooler-rw", "pooler-ro", "agent")
 def programs(cluster: Cluster, node: Node) -> dict[str, Program]:
     """The programs of a node by part, in the order in which they are wanted."""
     conf, log = node.paths.conf, node.paths.log
-    python = (cluster.installation.python, "-s", "-m")
+    # Without `site`, so that the distribution's own packages do not mix with the copy's.
+    python = (cluster.installation.python, "-S", "-s", "-m")
     libraries, own = cluster.installation.packages, cluster.installation.own_packages
     quiet = {"PYTHONDONTWRITEBYTECODE": "1"}
 

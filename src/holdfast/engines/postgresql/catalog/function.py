@@ -9,6 +9,8 @@ from holdfast.engines.postgresql.catalog.names import POOL_LOGIN, SCHEMA
 SIGNATURE = f"{SCHEMA}.{POOL_LOGIN}(text)"
 RESULT = "TABLE(usename name, passwd text)"
 
+# Only verifiers are handed out: PgBouncer 1.18 takes the word `md5` for the password of a role
+# that has none (tried).
 # The name is compared as text too, because a cast to `name` cuts at 63 bytes and would let a
 # longer name pass for another role.
 BODY = """
@@ -19,6 +21,7 @@ where rolname = $1::pg_catalog.name
   and rolcanlogin
   and not rolsuper
   and not rolreplication
+  and rolpassword like 'SCRAM-SHA-256$%'
   and (rolvaliduntil is null or rolvaliduntil > pg_catalog.now())
 """
 
