@@ -19,8 +19,8 @@ COMMANDS = {
     "up": Command(f"{_COMMANDS}.site:up", "Start the platform on this machine."),
     "down": Command(f"{_COMMANDS}.site:down", "Stop everything that `up` started."),
     "status": Command(f"{_COMMANDS}.site:status", "Show every part of the platform."),
-    "serve": Command("holdfast.api.command:serve", "Run the control plane in the foreground."),
-    "demo": Command(f"{_COMMANDS}.demo:demo", "Show all of it, in about a minute."),
+    "serve": Command(f"{_COMMANDS}.serve:serve", "Run the control plane in the foreground."),
+    "demo": Command(f"{_COMMANDS}.demo:demo", "Show a three-node PostgreSQL that proves itself."),
     # databases
     "plan": Command(f"{_COMMANDS}.documents:plan", "Show what an apply would change."),
     "apply": Command(f"{_COMMANDS}.documents:apply", "Make databases be as their documents say."),

@@ -104,18 +104,24 @@ def template(server: str) -> Iterator[str]:
     with psycopg.connect(server.format("postgres"), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     asyncio.run(migrate(server.format(name)))
-    yield name
+    return name
 
 
-@pytest.fixture
-def url(server: str, template: str) -> Iterator[str]:
-    """The URI of a control database with the current schema and no rows."""
+@contextlib.contextmanager
+def _cloned(server: str, template: str) -> Iterator[str]:
     name = f"c{uuid4().hex[:12]}"
     with psycopg.connect(server.format("postgres"), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     yield server.format(name)
     with psycopg.connect(server.format("postgres"), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def url(server: str, template: str) -> Iterator[str]:
+    """The URI of a control database with the current schema and no rows."""
+    with _cloned(server, template) as found:
+        yield found
 
 
 @pytest.fixture
@@ -131,3 +137,15 @@ def plane(url: str, tmp_path: Path) -> Iterator[Plane]:
     opened = Plane(url, tmp_path)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def shared_plane(
+    server: str, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Plane]:
+    """A running control plane for tests that leave each other alone."""
+    with _cloned(server, template) as url:
+        opened = Plane(url, tmp_path_factory.mktemp("shared"))
+        opened.start()
+        yield opened
+        opened.close()

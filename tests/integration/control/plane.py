@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import itertools
 import json
 import os
 import signal
@@ -21,12 +22,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from holdfast.core.layout import API_PORT
+from holdfast.providers.local import load
 
 SOURCES = Path(__file__).parents[3] / "src"
 TOKEN = "a-token-of-this-test"
 SITE_ID = "0badcafe"
-SUBNET = f"127.{200 + os.getpid() % 50}.{os.getpid() // 50 % 250}"
-ADDRESS = f"{SUBNET}.1"
+_numbers = itertools.count(os.getpid() * 7)
 
 
 class Plane:
@@ -35,16 +36,21 @@ class Plane:
     def __init__(self, url: str, folder: Path) -> None:
         self.url = url
         self.folder = folder
-        record = {"format": 1, "id": SITE_ID, "subnet": SUBNET, "os_user": "nobody"}
-        (folder / "site.json").write_text(json.dumps(record))
+        if not (folder / "site.json").exists():
+            number = next(_numbers)
+            subnet = f"127.{200 + number % 50}.{number // 50 % 250}"
+            record = {"format": 1, "id": SITE_ID, "subnet": subnet, "os_user": "nobody"}
+            (folder / "site.json").write_text(json.dumps(record))
+        self.address = load(folder).api_address
         (folder / "api.token").write_text(TOKEN)
         (folder / "pki").mkdir(exist_ok=True)
         if not (folder / "pki" / "ca.crt").exists():
-            _certificate(folder / "pki")
+            _certificate(folder / "pki", self.address)
         self.processes: list[subprocess.Popen[bytes]] = []
+        self.tls = ssl.create_default_context(cafile=str(folder / "pki" / "ca.crt"))
         self.client = httpx.Client(
-            base_url=f"https://{ADDRESS}:{API_PORT}",
-            verify=ssl.create_default_context(cafile=str(folder / "pki" / "ca.crt")),
+            base_url=f"https://{self.address}:{API_PORT}",
+            verify=self.tls,
             headers={"Authorization": f"Bearer {TOKEN}", "X-Holdfast-Actor": "tester"},
             timeout=30,
         )
@@ -131,11 +137,11 @@ class Plane:
             process.wait(timeout=10)
 
 
-def _certificate(folder: Path) -> None:
+def _certificate(folder: Path, address: str) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     now = datetime.datetime.now(datetime.UTC)
-    address = x509.IPAddress(ipaddress.ip_address(ADDRESS))
+    name_of_address = x509.IPAddress(ipaddress.ip_address(address))
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -144,7 +150,7 @@ def _certificate(folder: Path) -> None:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(minutes=5))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([name_of_address]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )

@@ -8,27 +8,32 @@ import httpx
 import pytest
 
 from holdfast.core.layout import API_PORT
-from tests.integration.control.plane import ADDRESS, TOKEN, Plane
+from tests.integration.control.plane import TOKEN, Plane
+
+
+@pytest.fixture
+def plane(shared_plane: Plane) -> Plane:
+    return shared_plane
 
 
 @pytest.fixture
 def client(plane: Plane) -> httpx.Client:
-    plane.start()
     return plane.client
 
 
 def test_only_health_is_open(plane: Plane, client: httpx.Client) -> None:
-    del client.headers["Authorization"]
-    health = client.get("/v1/health")
+    stranger = httpx.Client(base_url=client.base_url, verify=plane.tls)
+    health = stranger.get("/v1/health")
     assert health.status_code == 200
     assert health.json() == {"status": "ok", "version": "0.1.0", "site": "0badcafe"}
     for path in ("/v1/operations", "/v1/openapi.json", "/metrics", "/v1/nowhere", "/"):
         for header in ({}, {"Authorization": "Bearer x"}, {"Authorization": TOKEN}):
-            answer = client.get(path, headers=header)
+            answer = stranger.get(path, headers=header)
             assert answer.status_code == 401, path
             assert answer.headers["content-type"] == "application/problem+json"
             assert answer.headers["www-authenticate"] == "Bearer"
             assert answer.json()["code"] == "forbidden"
+    stranger.close()
     assert TOKEN not in plane.log
 
 
@@ -90,7 +95,7 @@ def test_openapi_describes_every_route(client: httpx.Client) -> None:
 
 def test_plain_http_is_not_answered(plane: Plane, client: httpx.Client) -> None:
     with pytest.raises(httpx.HTTPError):
-        httpx.get(f"http://{ADDRESS}:{API_PORT}/v1/health", timeout=5)
+        httpx.get(f"http://{plane.address}:{API_PORT}/v1/health", timeout=5)
 
 
 def test_metrics(plane: Plane, client: httpx.Client) -> None:
@@ -100,7 +105,7 @@ def test_metrics(plane: Plane, client: httpx.Client) -> None:
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     lines = answer.text.splitlines()
     assert 'holdfast_operations{state="succeeded"} 1' in lines
-    assert 'holdfast_operations{state="running"} 0' in lines
+    assert 'holdfast_operations{state="failed"} 0' in lines
     assert 'holdfast_build_info{version="0.1.0"} 1' in lines
     assert any(line.startswith("process_cpu_seconds_total ") for line in lines)
     assert any(line.startswith("process_resident_memory_bytes ") for line in lines)

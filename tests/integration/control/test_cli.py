@@ -50,9 +50,9 @@ def _run(plane: Plane, *arguments: str) -> tuple[int, str, str]:
     return process.returncode, stdout, stderr
 
 
-def test_watching_to_a_good_end(running: Plane) -> None:
-    operation_id = running.submit("six", seconds=0.1)
-    code, stdout, stderr = _run(running, "op", "watch", operation_id)
+def test_watching_to_a_good_end(shared_plane: Plane) -> None:
+    operation_id = shared_plane.submit("six", seconds=0.1)
+    code, stdout, stderr = _run(shared_plane, "op", "watch", operation_id)
     assert code == 0, stderr
     assert stdout.splitlines()[0].split() == ["ID", "KIND", "DATABASE", "STATE", "AGE", "TOOK"]
     assert stdout.splitlines()[1].split()[:4] == [operation_id, "six", "orders", "succeeded"]
@@ -69,22 +69,22 @@ def test_watching_to_a_good_end(running: Plane) -> None:
     ],
 )
 def test_a_bad_end_is_the_end_of_the_watcher(
-    running: Plane, how: str, code: int, words: str
+    shared_plane: Plane, how: str, code: int, words: str
 ) -> None:
-    operation_id = running.submit("fails", how=how)
-    ended, stdout, stderr = _run(running, "op", "watch", operation_id, "-o", "json")
+    operation_id = shared_plane.submit("fails", how=how)
+    ended, stdout, stderr = _run(shared_plane, "op", "watch", operation_id, "-o", "json")
     assert ended == code
     assert words in stderr
     assert f"holdfast op show {operation_id} --log" in stderr
     assert json.loads(stdout)[0]["state"] == "failed"
 
 
-def test_a_deadline_and_an_interruption_leave_the_operation_alone(running: Plane) -> None:
-    operation_id = running.submit("six", seconds=1.0)
-    code, _, stderr = _run(running, "op", "watch", operation_id, "--timeout", "500ms")
+def test_a_deadline_and_an_interruption_leave_the_operation_alone(shared_plane: Plane) -> None:
+    operation_id = shared_plane.submit("six", seconds=1.0)
+    code, _, stderr = _run(shared_plane, "op", "watch", operation_id, "--timeout", "500ms")
     assert code == 5
     assert f"rejoin it with `holdfast op watch {operation_id}`" in stderr
-    watcher = _spawn(running, "op", "watch", operation_id)
+    watcher = _spawn(shared_plane, "op", "watch", operation_id)
     _await_line(watcher, "succeeded  step-1")
     watcher.send_signal(signal.SIGINT)
     _, stderr = watcher.communicate(timeout=60)
@@ -92,7 +92,7 @@ def test_a_deadline_and_an_interruption_leave_the_operation_alone(running: Plane
     assert f"operation {operation_id} goes on in the background" in stderr
     assert f"holdfast op watch {operation_id}" in stderr
     assert "Traceback" not in stderr
-    assert running.finished(operation_id)["state"] == "succeeded"
+    assert shared_plane.finished(operation_id)["state"] == "succeeded"
 
 
 def test_a_watcher_outlives_the_control_plane(running: Plane) -> None:
@@ -138,24 +138,23 @@ def test_a_queued_operation_that_was_cancelled_has_words_too(running: Plane) -> 
     assert f"operation {second} was cancelled" in stderr
 
 
-def test_verbs_start_operations(running: Plane) -> None:
-    code, _, stderr = _run(running, "switchover", "orders")
+def test_verbs_start_operations(shared_plane: Plane) -> None:
+    code, _, stderr = _run(shared_plane, "switchover", "orders")
     assert code == 2
     assert "there is no operation of the kind 'switchover'" in stderr
-    code, _, stderr = _run(running, "drill", "orders", "kill-primary")
+    code, _, stderr = _run(shared_plane, "drill", "orders", "kill-primary")
     assert code == 2
     assert "add --yes" in stderr
 
 
-def test_what_is_not_there(running: Plane) -> None:
+def test_what_is_not_there(shared_plane: Plane) -> None:
     for arguments in (("op", "show", "op-x"), ("op", "watch", "op-x"), ("op", "cancel", "op-x")):
-        code, stdout, stderr = _run(running, *arguments)
+        code, stdout, stderr = _run(shared_plane, *arguments)
         assert (code, stdout) == (7, "")
         assert stderr == (
-            "holdfast: there is no operation 'op-x'\n"
-            "  hint: List them with `holdfast op list`.\n"
+            "holdfast: there is no operation 'op-x'\n  hint: List them with `holdfast op list`.\n"
         )
-    code, _, stderr = _run(running, "describe", "nowhere")
+    code, _, stderr = _run(shared_plane, "describe", "nowhere")
     assert code == 7
     assert "there is no database 'nowhere'" in stderr
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,8 +18,8 @@ def running(plane: Plane) -> Plane:
     return plane
 
 
-def test_failures_reach_the_requester(running: Plane) -> None:
-    one = running.finished(running.submit("fails", how="not-found"))
+def test_failures_reach_the_requester(shared_plane: Plane) -> None:
+    one = shared_plane.finished(shared_plane.submit("fails", how="not-found"))
     assert one["state"] == "failed"
     assert one["error"] == {
         "code": "not-found",
@@ -28,32 +29,32 @@ def test_failures_reach_the_requester(running: Plane) -> None:
         "findings": [],
         "step": "burst",
     }
-    two = running.finished(running.submit("fails", how="findings"))
+    two = shared_plane.finished(shared_plane.submit("fails", how="findings"))
     [finding] = two["error"]["findings"]
     assert finding["message"] == "no tier 'x'"
     assert finding["location"] == {"file": "orders.yaml", "line": 3, "column": 5, "path": "tier"}
-    three = running.finished(running.submit("fails", how="burst"))
+    three = shared_plane.finished(shared_plane.submit("fails", how="burst"))
     assert three["error"]["code"] == "bug"
     assert three["error"]["message"] == "ZeroDivisionError: division by zero"
-    log = running.events(three["id"])["log"]
+    log = shared_plane.events(three["id"])["log"]
     assert [line["level"] for line in log] == ["debug", "error"]
     assert "Traceback" in log[0]["text"]
-    four = running.finished(running.submit("fails", how="not-json"))
+    four = shared_plane.finished(shared_plane.submit("fails", how="not-json"))
     assert "returned something that is not JSON" in four["error"]["message"]
 
 
-def test_transient_errors_are_tried_again_until_a_deadline(running: Plane) -> None:
-    good = running.finished(running.submit("flaky", times=3))
+def test_transient_errors_are_tried_again_until_a_deadline(shared_plane: Plane) -> None:
+    good = shared_plane.finished(shared_plane.submit("flaky", times=3))
     assert good["outcome"] == {"said": "at last"}
-    bad = running.finished(running.submit("flaky", times=99, retry_for_s=0.5))
+    bad = shared_plane.finished(shared_plane.submit("flaky", times=99, retry_for_s=0.5))
     assert (bad["state"], bad["error"]["code"]) == ("failed", "transient")
 
 
-def test_events_arrive_as_they_happen(running: Plane) -> None:
-    operation_id = running.submit("long", steps=5)
+def test_events_arrive_as_they_happen(shared_plane: Plane) -> None:
+    operation_id = shared_plane.submit("long", steps=5)
     after, lines, states, polls = -1, [], {}, 0
     while True:
-        events = running.events(operation_id, after=after, wait_s=20)
+        events = shared_plane.events(operation_id, after=after, wait_s=20)
         assert events["cursor"] >= after
         after, polls = events["cursor"], polls + 1
         lines += [line["text"] for line in events["log"]]
@@ -63,17 +64,17 @@ def test_events_arrive_as_they_happen(running: Plane) -> None:
     assert lines == [f"line {number}" for number in range(5)]
     assert states == {f"part-{n}": "succeeded" for n in range(5)} | {"clean-up": "succeeded"}
     assert polls > 5
-    first = running.events(operation_id)["steps"][0]
+    first = shared_plane.events(operation_id)["steps"][0]
     assert first["detail"]["progress"] == {"done": 0, "total": 5, "text": "rows copied"}
     assert first["started_at"] < first["finished_at"]
 
 
-def test_waiting_for_news_ends_when_there_is_none(running: Plane) -> None:
-    operation_id = running.submit("long", steps=1, seconds=20)
+def test_waiting_for_news_ends_when_there_is_none(shared_plane: Plane) -> None:
+    operation_id = shared_plane.submit("long", steps=1, seconds=20)
     time.sleep(0.5)
-    cursor = running.events(operation_id)["cursor"]
+    cursor = shared_plane.events(operation_id)["cursor"]
     began = time.monotonic()
-    events = running.events(operation_id, after=cursor, wait_s=0.5)
+    events = shared_plane.events(operation_id, after=cursor, wait_s=0.5)
     assert 0.4 < time.monotonic() - began < 10
     assert (events["steps"], events["log"], events["cursor"]) == ([], [], cursor)
 
@@ -82,7 +83,7 @@ def test_one_at_a_time_on_a_database_in_order(running: Plane) -> None:
     ids = [running.submit("long", steps=2, seconds=0.05) for _ in range(3)]
     other = running.submit("long", database="invoices", steps=1, seconds=0.05)
     done = [running.finished(one) for one in ids]
-    for before, after in zip(done, done[1:], strict=False):
+    for before, after in itertools.pairwise(done):
         assert before["finished_at"] <= after["started_at"]
     assert running.finished(other)["started_at"] < done[1]["started_at"]
 

@@ -166,9 +166,7 @@ WORKFLOWS = {
 def main() -> None:
     url = sys.argv[1]
     site = load(FOLDER)
-    platform = SimpleNamespace(
-        site=site, store=Store(url), host=MemoryHost(), clock=SystemClock()
-    )
+    platform = SimpleNamespace(site=site, store=Store(url), host=MemoryHost(), clock=SystemClock())
     plane = control(Settings(FOLDER), platform, WORKFLOWS, on_lost=exit_at_once)
     pki = FOLDER / "pki"
     listener = Listener(site.api_address, API_PORT, pki / "ca.crt", pki / "api.key")

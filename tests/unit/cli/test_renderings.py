@@ -91,9 +91,7 @@ def test_ages(ago: int, text: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["json", "yaml", "name"])
-def test_data_for_machines(
-    how: str, golden: Golden, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_data_for_machines(how: str, golden: Golden, capsys: pytest.CaptureFixture[str]) -> None:
     data = [{"name": "orders", "nodes": [{"address": "127.0.0.1", "lag": None}], "note": "für"}]
     output.show(data, how)
     golden(f"show.{how}", capsys.readouterr().out)

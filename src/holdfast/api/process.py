@@ -1,14 +1,10 @@
-"""`holdfast serve`: the control plane in the foreground. The command line finds it by name."""
+"""The control plane of a site, put together and run. `holdfast serve` finds it by its name."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
-from dataclasses import replace
 from pathlib import Path
-
-import click
 
 from holdfast.api import logs
 from holdfast.api.serve import Listener, exit_at_once
@@ -16,7 +12,7 @@ from holdfast.api.serve import serve as answer
 from holdfast.app import site
 from holdfast.app.wiring import control, real_platform
 from holdfast.core.layout import API_PORT
-from holdfast.providers.settings import Settings, settings
+from holdfast.providers.settings import Settings
 from holdfast.workflows.registry import workflows
 
 _log = logging.getLogger(__name__)
@@ -24,23 +20,8 @@ _log = logging.getLogger(__name__)
 _LOOK_AFTER_S = 5.0
 
 
-@click.command(
-    epilog="""\b
-Examples:
-  holdfast serve
-  holdfast serve --home /srv/holdfast
-"""
-)
-@click.option("--home", metavar="FOLDER", help="The platform's home.  [default: $HOLDFAST_HOME]")
-def serve(home: str | None) -> None:
-    """Run the control plane in the foreground.
-
-    `holdfast up` starts it supervised; run it yourself under a supervisor of your own. A second
-    one on the same control database waits as a standby.
-    """
-    found = settings(os.environ, as_root=os.geteuid() == 0)
-    if home is not None:
-        found = replace(found, home=Path(home).expanduser().absolute())
+def run(found: Settings) -> None:
+    """Answer requests until SIGTERM or SIGINT. Raises `NotFound` when the home has no site."""
     asyncio.run(_serve(found))
 
 
