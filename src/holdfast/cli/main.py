@@ -24,7 +24,9 @@ COMMANDS = {
     # databases
     "plan": Command(f"{_COMMANDS}.documents:plan", "Show what an apply would change."),
     "apply": Command(f"{_COMMANDS}.documents:apply", "Make databases be as their documents say."),
-    "get": Command(f"{_COMMANDS}.get:get", "List databases, operations or backups."),
+    "get": Command(
+        f"{_COMMANDS}.get:get", "List databases, tiers, operations, backups or promises."
+    ),
     "describe": Command(f"{_COMMANDS}.get:describe", "Show one database with its nodes."),
     "delete": Command(f"{_COMMANDS}.verbs:delete", "Delete a database."),
     "connect": Command(f"{_COMMANDS}.connect:connect", "Open psql, or print a connection URI."),

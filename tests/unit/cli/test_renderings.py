@@ -206,3 +206,17 @@ def test_the_live_display() -> None:
     assert "copy  " in text
     assert "25 % rows" in text
     assert "back up" not in text
+
+
+def test_the_live_display_leaves_one_line_behind() -> None:
+    console = Console(file=io.StringIO(), width=80)
+    picture = _picture()
+    picture.steps = {1: picture.steps[1]}
+    with LiveView(console) as view:
+        view.update(picture, [], [])
+        picture.operation = {
+            **picture.operation,
+            "state": "succeeded",
+            "finished_at": (NOW + timedelta(seconds=3)).isoformat(),
+        }
+    assert console.file.getvalue().strip().endswith("✓ apply orders: 1 step in 15.0 s")
