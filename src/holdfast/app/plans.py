@@ -18,7 +18,7 @@ from holdfast.spec.model import ResolvedDatabase, TierSpec
 from holdfast.spec.resolve import Resolution, Surroundings, resolve
 from holdfast.store import databases, plans
 from holdfast.store.plans import SavedPlan
-from holdfast.workflows.planning import RETAINED, planned
+from holdfast.workflows.planning import RETAINED, planned_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,8 @@ async def make(control: Control, sources: Sequence[Source]) -> Plans:
     findings = [*resolution.findings, *_refused(resolution, present)]
     if any(finding.severity is Severity.ERROR for finding in findings):
         return Plans((), tuple(findings))
-    made = await asyncio.gather(
-        *(planned(control.platform, resolved) for resolved in resolution.databases)
-    )
+    made = await planned_together(control.platform, resolution.databases)
+    findings += [finding for each in made for finding in each.findings]
     saved = []
     async with control.platform.store.begin() as connection:
         for resolved, each in zip(resolution.databases, made, strict=True):

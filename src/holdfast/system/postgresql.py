@@ -21,15 +21,15 @@ async def connect(
     dsn: str = "",
     *,
     timeout_s: float = 5.0,
-    statement_timeout_s: float = 60.0,
+    statement_timeout_s: float | None = 60.0,
     autocommit: bool = True,
     **parameters: str | int,
 ) -> psycopg.AsyncConnection[TupleRow]:
     """Connect with libpq `parameters` (host, port, user, dbname, sslmode, sslrootcert, ...).
 
-    The whole connect is bounded by `timeout_s`; `statement_timeout_s` (0 for none) bounds each
-    statement on the server, and a silent network is noticed by keepalives. Raises `Forbidden`
-    when the server turns the role away and `Transient` when no server answers.
+    The whole connect is bounded by `timeout_s`; `statement_timeout_s` (0 for none, None to leave
+    it to the server) bounds each statement there, and a silent network is noticed by keepalives.
+    Raises `Forbidden` when the server turns the role away and `Transient` when none answers.
     """
     settings: dict[str, str | int] = {
         "application_name": "holdfast",
@@ -38,7 +38,7 @@ async def connect(
         "keepalives_interval": 2,
         "keepalives_count": 3,
         "tcp_user_timeout": 10_000,
-        "options": f"-c statement_timeout={round(statement_timeout_s * 1000)}",
+        "options": _options(statement_timeout_s),
         **parameters,
     }
     where = _where(dsn, parameters)
@@ -53,6 +53,12 @@ async def connect(
         raise Forbidden(f"{where} refused the connection: {_one_line(error)}") from error
     except psycopg.OperationalError as error:
         raise Transient(f"no connection to {where}: {_one_line(error)}", subject=where) from error
+
+
+def _options(statement_timeout_s: float | None) -> str:
+    if statement_timeout_s is None:
+        return ""
+    return f"-c statement_timeout={round(statement_timeout_s * 1000)}"
 
 
 def _where(dsn: str, parameters: dict[str, str | int]) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from holdfast.core.change import Action, Change, Json, Plan
-from holdfast.core.errors import Error, StalePlan, TimedOut
+from holdfast.core.change import Action, Change, Json
+from holdfast.core.errors import Error, StalePlan, TimedOut, Transient
 from holdfast.core.promise import Evidence, Verdict
+from holdfast.engines.postgresql.catalog import perform as catalog
 from holdfast.engines.postgresql.cluster import Cluster
 from holdfast.engines.postgresql.perform import perform
+from holdfast.engines.postgresql.plan import DOCUMENT, MOVING, moved
 from holdfast.engines.postgresql.probe import takes_writes
 from holdfast.spec.model import ResolvedDatabase
 from holdfast.store import databases, evidence, nodes, operations, plans
@@ -18,14 +21,15 @@ from holdfast.workflows.planning import (
     allocate,
     cluster_at,
     doors,
+    planned,
     planned_for,
-    refuse_retained,
 )
 from holdfast.workflows.run import Run, Step
 
 KIND = "apply"
 
 CHANGE_TIMEOUT_S = 1800.0
+_SETTLING = MOVING | {"configuration"}
 SETTLE_S = 60.0
 """How long the confirmation waits for what comes by itself, such as a replica's last bytes."""
 _PARALLEL = 8
@@ -39,7 +43,9 @@ async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
     cluster = cluster_at(run.platform, resolved, addresses)
     changes = [Change.from_json(each) for each in accepted["changes"]]
     try:
-        await run.graph([_step(run, change, cluster) for change in changes], limit=_PARALLEL)
+        await _perform(run, cluster, changes)
+        if accepted["unseen"]:
+            changes += await _catch_up(run, cluster)
         confirmed = await run.step("confirm that it is ready", _confirm, run, cluster, changes)
     except Error:
         await run.step("note the failure", _phase, run, cluster.name, "failed", always=True)
@@ -48,41 +54,58 @@ async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
 
 
 async def _accept(run: Run, plan_id: str) -> Json:
-    """Take the document over, give its nodes their place, and see that the plan still holds."""
+    """See that the plan still holds, then take the document over and give its nodes their place."""
     platform = run.platform
     async with platform.store.begin() as connection:
         saved = await plans.get(connection, plan_id)
-        resolved = ResolvedDatabase.from_json(saved.spec)
-        refuse_retained(await databases.find(connection, resolved.name))
-        await databases.put(connection, resolved.name, resolved.to_json(), phase="applying")
-        addresses = await allocate(connection, platform, resolved)
-    cluster = cluster_at(platform, resolved, addresses)
-    fresh = (await planned_for(platform, cluster)).plan
-    if fresh.digest != saved.digest:
-        await _phase(run, resolved.name, "ready" if not fresh.changes else "failed")
+    resolved = ResolvedDatabase.from_json(saved.spec)
+    fresh = await planned(platform, resolved)
+    if difference := moved(saved.plan, fresh.plan):
         raise StalePlan(
-            f"the plan for {resolved.name} does not hold any more: {_moved(saved.plan, fresh)}",
+            f"the plan for {resolved.name} does not hold any more: {difference}",
             subject=f"database {resolved.name}",
             hint="make a new plan and look at it: holdfast plan, then holdfast apply",
         )
+    async with platform.store.begin() as connection:
+        await databases.put(connection, resolved.name, resolved.to_json(), phase="applying")
+        addresses = await allocate(connection, platform, resolved)
+    if addresses != {node.ordinal: node.address for node in fresh.cluster.nodes}:
+        # Another database has come in between and taken an address.
+        fresh = await planned_for(platform, cluster_at(platform, resolved, addresses))
     return {
         "document": resolved.to_json(),
         "addresses": {str(ordinal): address for ordinal, address in addresses.items()},
-        "changes": [change.to_json() for change in fresh.changes],
+        "changes": [change.to_json() for change in fresh.plan.changes],
+        "unseen": bool(fresh.observed.unseen),
     }
 
 
-def _moved(saved: Plan, fresh: Plan) -> str:
-    old, new = ({change.id: change for change in each.changes} for each in (saved, fresh))
-    gone = [id for id in old if id not in new]
-    come = [id for id in new if id not in old]
-    other = [id for id in new if id in old and new[id] != old[id]]
-    parts = [
-        f"{word} {', '.join(ids[:3])}{' and more' if len(ids) > 3 else ''}"
-        for word, ids in (("done or gone:", gone), ("new:", come), ("different:", other))
-        if ids
+async def _catch_up(run: Run, cluster: Cluster) -> list[Change]:
+    """Change what could not be looked at before: while nobody leads, the catalog is out of sight.
+
+    The plan said so, and whoever agreed to it wants the document to hold.
+    """
+    found = await run.step("look at what was out of sight", _come_into_sight, run, cluster)
+    changes = [Change.from_json(each) for each in found]
+    await _perform(run, cluster, changes)
+    return changes
+
+
+async def _perform(run: Run, cluster: Cluster, changes: list[Change]) -> None:
+    steps = [_step(run, change, cluster) for change in changes if change.kind != DOCUMENT]
+    await run.graph(steps, limit=_PARALLEL)
+
+
+async def _come_into_sight(run: Run, cluster: Cluster) -> Json:
+    fresh = await planned_for(run.platform, cluster)
+    if fresh.observed.unseen:
+        raise Transient(f"nobody leads {cluster.name}", subject=f"database {cluster.name}")
+    seen = [change for change in fresh.plan.changes if change.kind in catalog.KINDS]
+    known = {change.id for change in seen}
+    return [
+        replace(change, needs=tuple(each for each in change.needs if each in known)).to_json()
+        for change in seen
     ]
-    return "; ".join(parts) or "the order of its changes is another"
 
 
 def _step(run: Run, change: Change, cluster: Cluster) -> Step:
@@ -100,10 +123,11 @@ def _step(run: Run, change: Change, cluster: Cluster) -> Step:
 async def _confirm(run: Run, cluster: Cluster, changes: list[Change]) -> Json:
     """Look again until nothing is left to do, then write through every endpoint."""
     deadline = time.monotonic() + SETTLE_S
-    while left := (await planned_for(run.platform, cluster)).plan.changes:
-        if time.monotonic() > deadline:
+    while left := await _left(run, cluster):
+        # Nobody but us puts a role or a file right: waiting for those is in vain.
+        if time.monotonic() > deadline or not any(each.kind in _SETTLING for each in left):
             raise TimedOut(
-                f"{cluster.name} is not as the document says after {SETTLE_S:g} s: "
+                f"{cluster.name} is not as the document says: "
                 f"{', '.join(change.id for change in left[:5])}",
                 subject=f"database {cluster.name}",
                 hint="make a new plan to see what is left",
@@ -114,11 +138,19 @@ async def _confirm(run: Run, cluster: Cluster, changes: list[Change]) -> Json:
     return await _record(run, cluster, changes)
 
 
+async def _left(run: Run, cluster: Cluster) -> tuple[Change, ...]:
+    # While nobody leads, the leader itself is among the changes, so what is unseen is no gap.
+    return (await planned_for(run.platform, cluster)).plan.changes
+
+
 async def _record(run: Run, cluster: Cluster, changes: list[Change]) -> Json:
     """Time to ready, as evidence, where this operation created the cluster."""
     async with run.platform.store.begin() as connection:
         operation = await operations.get(connection, run.operation_id)
         begun = operation.started_at or operation.created_at
+        for node in await nodes.of_database(connection, cluster.name):
+            if node.ordinal > len(cluster.nodes):
+                await nodes.release(connection, cluster.name, node.ordinal)
         ready_s = round((datetime.now(UTC) - begun).total_seconds(), 3)
         if any(change.target == "configuration" and change.before is None for change in changes):
             proof = Evidence(

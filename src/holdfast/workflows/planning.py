@@ -6,17 +6,19 @@ goes on only if it is still the one that was approved.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from holdfast.core.change import Json, Plan
+from holdfast.core.change import Action, Change, Json, Plan
 from holdfast.core.errors import Conflict
+from holdfast.core.finding import Finding, Severity
 from holdfast.core.layout import FIRST_NODE_HOST, LAST_NODE_HOST
 from holdfast.engines.postgresql.cluster import Cluster, nodes, refuse_long_paths
 from holdfast.engines.postgresql.doors import Doors
 from holdfast.engines.postgresql.observe import Observed, observe
-from holdfast.engines.postgresql.plan import plan
-from holdfast.engines.postgresql.render import desired
+from holdfast.engines.postgresql.plan import DOCUMENT, plan
+from holdfast.engines.postgresql.render import NOBODY_LEADS, desired
 from holdfast.spec.model import ResolvedDatabase
 from holdfast.store import Connection, databases
 from holdfast.store import nodes as stored_nodes
@@ -25,22 +27,57 @@ from holdfast.workflows.run import Run
 
 RETAINED = "retained"
 """Phase of a database that was deleted while its backups were kept."""
+DELETING = "deleting"
+"""Phase of a database from the moment that something of it may be missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan with what it was made from."""
+    """A plan with what it was made from.
+
+    What `observed.unseen` names is not in the plan; `findings` say so, and what else is worth
+    knowing.
+    """
 
     cluster: Cluster
     plan: Plan
     observed: Observed
 
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """None of them is an error."""
+        return (*_out_of_sight(self), *self.observed.findings)
 
-class _Taken(Exception):
-    """Carries addresses out of a transaction that must not happen."""
 
-    def __init__(self, addresses: Mapping[int, str]) -> None:
-        self.addresses = addresses
+def _out_of_sight(planned: Planned) -> Iterator[Finding]:
+    count = len(planned.observed.unseen)
+    if not count:
+        return
+    leader = planned.observed.state.get("leader")
+    state = leader.attributes["state"] if leader else NOBODY_LEADS
+    yield Finding(
+        "plan.out-of-sight",
+        Severity.WARNING,
+        f"database {planned.cluster.name}",
+        f"{count} roles, grants and the like could not be looked at ({state}); they are not in "
+        "this plan",
+        "apply all the same: once a leader takes writes, what differs there is put right, too",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a database's nodes would stand, and its recorded document."""
+
+    addresses: Mapping[int, str]
+    document: Mapping[str, Json] | None
+
+
+class _Placed(Exception):
+    """Carries places out of a transaction that must not happen."""
+
+    def __init__(self, places: Sequence[_Place]) -> None:
+        self.places = places
 
 
 def doors(platform: Platform, note: Callable[[str], None] = lambda _line: None) -> Doors:
@@ -59,15 +96,53 @@ def doors(platform: Platform, note: Callable[[str], None] = lambda _line: None) 
 
 async def planned(platform: Platform, resolved: ResolvedDatabase) -> Planned:
     """What an apply of the document would do now. Changes nothing, reserves nothing."""
-    cluster = cluster_at(platform, resolved, await _addresses(platform, resolved))
-    refuse_long_paths(cluster)
-    return await planned_for(platform, cluster)
+    (only,) = await planned_together(platform, [resolved])
+    return only
+
+
+async def planned_together(
+    platform: Platform, documents: Sequence[ResolvedDatabase]
+) -> list[Planned]:
+    """As `planned`, for several databases, of which no two get one address."""
+    placed = await _placed(platform, documents)
+    clusters = [
+        cluster_at(platform, resolved, place.addresses)
+        for resolved, place in zip(documents, placed, strict=True)
+    ]
+    for cluster in clusters:
+        refuse_long_paths(cluster)
+    made = await asyncio.gather(*(planned_for(platform, each) for each in clusters))
+    return [_with_document(each, place.document) for each, place in zip(made, placed, strict=True)]
+
+
+def _with_document(planned: Planned, before: Mapping[str, Json] | None) -> Planned:
+    """The plan, preceded by the document itself where it is another than the one applied last.
+
+    Not everything in a document is seen on a node: its owner, its labels, its deletion policy.
+    """
+    after = planned.cluster.resolved.to_json()
+    if before is None or before == after:
+        return planned
+    taken_over = Change(
+        id="update document",
+        kind=DOCUMENT,
+        action=Action.UPDATE,
+        target="document",
+        before=before,
+        after=after,
+        reason="the document says something else than the one that was applied last",
+        undo="apply the earlier document",
+    )
+    plan = Plan(planned.plan.database, (taken_over, *planned.plan.changes))
+    return replace(planned, plan=plan)
 
 
 async def planned_for(platform: Platform, cluster: Cluster) -> Planned:
     """What an apply would do to a cluster that has its place."""
     observed = await observe(cluster, doors(platform))
-    return Planned(cluster, plan(cluster.name, desired(cluster), observed.state), observed)
+    wanted = {id: each for id, each in desired(cluster).items() if id not in observed.unseen}
+    leader = next((node.ordinal for node in cluster.nodes if node.name == observed.leader), None)
+    return Planned(cluster, plan(cluster.name, wanted, observed.state, leader=leader), observed)
 
 
 def cluster_at(
@@ -123,25 +198,36 @@ async def allocate(
     }
 
 
-async def _addresses(platform: Platform, resolved: ResolvedDatabase) -> Mapping[int, str]:
-    """The addresses that `allocate` would give, without giving them."""
+async def _placed(platform: Platform, documents: Sequence[ResolvedDatabase]) -> Sequence[_Place]:
+    """The addresses that `allocate` would give, without giving them, and what is recorded now."""
     try:
         async with platform.store.begin() as connection:
-            present = await databases.find(connection, resolved.name)
-            refuse_retained(present)
-            if present is None:
-                await databases.put(connection, resolved.name, resolved.to_json(), phase="planned")
-            raise _Taken(await allocate(connection, platform, resolved))
-    except _Taken as taken:
-        return taken.addresses
+            raise _Placed([await _place(connection, platform, each) for each in documents])
+    except _Placed as placed:
+        return placed.places
 
 
-def refuse_retained(database: databases.Database | None) -> None:
-    """Raise `Conflict` for a name whose backups were kept: they belong to another system."""
-    if database is not None and database.phase == RETAINED:
-        raise Conflict(
-            f"database {database.name} was deleted and its backups are kept",
-            subject=f"database {database.name}",
-            hint=f"choose another name, or remove the backups with "
-            f"`holdfast delete {database.name} --purge`",
-        )
+async def _place(connection: Connection, platform: Platform, resolved: ResolvedDatabase) -> _Place:
+    present = await databases.find(connection, resolved.name)
+    refuse_deleted(present)
+    if present is None:
+        await databases.put(connection, resolved.name, resolved.to_json(), phase="planned")
+    addresses = await allocate(connection, platform, resolved)
+    return _Place(addresses, None if present is None else present.spec)
+
+
+def refuse_deleted(database: databases.Database | None) -> None:
+    """Raise `Conflict` for a name that is deleted, or half so: its backups are of its own past."""
+    if database is None or database.phase not in (RETAINED, DELETING):
+        return
+    became = (
+        "was deleted and its backups are kept"
+        if database.phase == RETAINED
+        else "is being deleted, and that has not come to its end"
+    )
+    raise Conflict(
+        f"database {database.name} {became}",
+        subject=f"database {database.name}",
+        hint=f"choose another name, or remove everything of it with "
+        f"`holdfast delete {database.name} --purge`",
+    )

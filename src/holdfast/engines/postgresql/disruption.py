@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from holdfast.core.change import Action, Disruption, Json
-from holdfast.engines.postgresql.parameters_contexts import context
+from holdfast.engines.postgresql.parameters_contexts import (
+    AT_LEAST_AS_ON_THE_LEADER,
+    context,
+)
+from holdfast.engines.postgresql.render import HAS_TO_LEAVE
 from holdfast.spec.model import SUPPORTED_VERSIONS
 
 Attributes = Mapping[str, Json] | None
@@ -35,19 +39,34 @@ def _nothing(before: Mapping[str, Json], after: Mapping[str, Json]) -> Disruptio
 
 
 def _configuration(before: Mapping[str, Json], after: Mapping[str, Json]) -> Disruption:
-    """A parameter that only a start can set means a rolling restart, the leader last."""
+    """A parameter that only a start can set means a rolling restart, the leader last.
+
+    A lowered one that replicas may not have less of means that the leader restarts in place.
+    """
     old = before.get("postgresql", {}).get("parameters", {})
     new = after.get("postgresql", {}).get("parameters", {})
-    if any(context(SUPPORTED_VERSIONS[-1], name) == "postmaster" for name in {*old, *new}):
-        return Disruption.SWITCHOVER
-    return Disruption.RELOAD
+    if any(_lowered(old.get(name), new.get(name)) for name in AT_LEAST_AS_ON_THE_LEADER):
+        return Disruption.RESTART
+    return Disruption.SWITCHOVER if _needs_restart({*old, *new}) else Disruption.RELOAD
+
+
+def _lowered(old: Json, new: Json) -> bool:
+    try:
+        return int(new) < int(old)
+    except (TypeError, ValueError):
+        return False
+
+
+def _needs_restart(names: Iterable[str]) -> bool:
+    return any(context(SUPPORTED_VERSIONS[-1], name) == "postmaster" for name in names)
 
 
 def _member(before: Mapping[str, Json], after: Mapping[str, Json]) -> Disruption:
     if before.get("state") not in (None, after.get("state")):
         # The node serves nobody as it is.
         return Disruption.NONE
-    if before.get("waits_for_restart"):
+    touched = {*before.get("set_by_hand", ()), *before.get("parameters", ())}
+    if before.get("waits_for_restart") or _needs_restart(touched):
         return Disruption.SWITCHOVER
     return Disruption.RELOAD
 
@@ -60,12 +79,18 @@ def _process(before: Mapping[str, Json], after: Mapping[str, Json]) -> Disruptio
     return Disruption.RESTART if "definition" in after else Disruption.NONE
 
 
+def _leader(before: Mapping[str, Json], after: Mapping[str, Json]) -> Disruption:
+    leaves = str(before.get("state", "")).endswith(HAS_TO_LEAVE)
+    return Disruption.SWITCHOVER if leaves else Disruption.NONE
+
+
 def _files(before: Mapping[str, Json], after: Mapping[str, Json]) -> Disruption:
     return Disruption.RELOAD
 
 
 _UPDATES: Mapping[str, Callable[[Mapping[str, Json], Mapping[str, Json]], Disruption]] = {
     "configuration": _configuration,
+    "leader": _leader,
     "member": _member,
     "process": _process,
     "files": _files,
@@ -73,7 +98,8 @@ _UPDATES: Mapping[str, Callable[[Mapping[str, Json], Mapping[str, Json]], Disrup
 }
 
 _DELETES: Mapping[str, Disruption] = {
-    "node": Disruption.SWITCHOVER,
+    # Whoever is connected to that very node connects anew.
+    "node": Disruption.RESTART,
 }
 
 _UNDO_DELETE: Mapping[str, str] = {

@@ -86,13 +86,19 @@ class Doors:
     note: Callable[[str], None]
 
     def connect(
-        self, node: Node, database: str = POSTGRES, *, synchronous: bool = True
+        self,
+        node: Node,
+        database: str = POSTGRES,
+        *,
+        synchronous: bool = True,
+        bare: bool = False,
     ) -> AbstractAsyncContextManager[Connection]:
         """A superuser's connection to one node, by certificate over TLS.
 
-        Without `synchronous`, its commits wait for no standby.
+        Without `synchronous`, its commits wait for no standby. A `bare` one sets nothing, not
+        even a limit for statements, so that it sees every parameter as the server has it.
         """
-        return _closing(self.identity, node, database, synchronous)
+        return _closing(self.identity, node, database, synchronous, bare)
 
     async def login(self, reference: str) -> Login:
         """The password of a login and its verifier; made now when there is none yet."""
@@ -110,9 +116,12 @@ class Doors:
         return filled(template, secrets)
 
 
+_STATEMENT_TIMEOUT_S = 60.0
+
+
 @asynccontextmanager
 async def _closing(
-    identity: Identity, node: Node, database: str, synchronous: bool
+    identity: Identity, node: Node, database: str, synchronous: bool, bare: bool
 ) -> AsyncIterator[Connection]:
     connection = await postgresql.connect(
         host=node.address,
@@ -123,6 +132,7 @@ async def _closing(
         sslrootcert=identity.ca,
         sslcert=identity.certificate,
         sslkey=identity.key,
+        statement_timeout_s=None if bare else _STATEMENT_TIMEOUT_S,
     )
     async with connection:
         if not synchronous:

@@ -9,61 +9,101 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
-from holdfast.core.change import Json, Resource, state
-from holdfast.core.errors import Error
+import psycopg
+
+from holdfast.core.change import Resource, state
+from holdfast.core.errors import Error, Transient
+from holdfast.core.finding import Finding
 from holdfast.core.layout import etcd_prefix, etcd_user
 from holdfast.engines.postgresql.catalog import observe as catalog
+from holdfast.engines.postgresql.catalog.leftovers import leftovers
 from holdfast.engines.postgresql.cluster import Cluster, Node
-from holdfast.engines.postgresql.doors import Doors, by_name, verifier
-from holdfast.engines.postgresql.observe_backup import archive, backup
+from holdfast.engines.postgresql.doors import Connection, Doors, by_name, verifier
+from holdfast.engines.postgresql.leadership import leaving_node
+from holdfast.engines.postgresql.observe_backup import A_FULL_BACKUP, archive, backup
 from holdfast.engines.postgresql.observe_files import files, folders
 from holdfast.engines.postgresql.observe_node import Member, node_resources
 from holdfast.engines.postgresql.render import (
+    HAS_TO_LEAVE,
+    NOBODY_LEADS,
     TAKES_WRITES,
     cluster_folders,
     cluster_templates,
     wanted_catalog,
 )
+from holdfast.engines.postgresql.render_programs import PARTS
+from holdfast.system.etcd import Value
+from holdfast.system.host import ServiceStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """The state, and what was learnt besides it: who leads, and each member's own words."""
+    """The state, and what was learnt besides it: who leads, and each member's own words.
+
+    `unseen` are ids of resources that are most likely there and could not be looked at, because
+    nobody takes writes. `findings` are about what stands in the cluster and is left alone.
+    """
 
     state: dict[str, Resource]
     leader: str | None = None
     members: dict[str, Member] = field(default_factory=dict)
+    unseen: frozenset[str] = frozenset()
+    findings: tuple[Finding, ...] = ()
 
 
 async def observe(cluster: Cluster, doors: Doors) -> Observed:
-    """The observed state of the cluster. Raises `Transient` when etcd cannot be asked."""
+    """The observed state of the cluster.
+
+    Raises `Transient` when etcd or the supervisor cannot be asked.
+    """
     keys = await doors.etcd.get_prefix(etcd_prefix(cluster.name))
     services = await doors.host.services.status()
+    if not services:
+        # At the least it runs etcd, which has just answered.
+        raise Transient("the supervisor does not answer", hint="run holdfast up")
     leader_key = keys.get(f"{etcd_prefix(cluster.name)}leader")
     leader = leader_key.value if leader_key else None
-    parts, looked_at = await asyncio.gather(
+    parts, (led, findings), looked_at = await asyncio.gather(
         asyncio.gather(
             _etcd(cluster, doors, keys),
             folders("cluster/folders", cluster_folders(cluster), cluster, doors),
             files("cluster/files", cluster_templates(cluster), doors),
-            _surplus(cluster, doors),
-            _led(cluster, doors, leader),
+            _surplus(cluster, doors, services),
             archive(cluster, doors),
             backup(cluster, doors),
         ),
+        _led(cluster, doors, keys, leader),
         asyncio.gather(*(node_resources(cluster, node, doors, services) for node in cluster.nodes)),
     )
-    resources = [resource for part in parts for resource in part]
+    resources = [*led, *(resource for part in parts for resource in part)]
     resources += [resource for found, _ in looked_at for resource in found]
     members = {
         node.name: member for node, (_, member) in zip(cluster.nodes, looked_at, strict=True)
     }
-    return Observed(state(resources), leader, members)
+    found = state(resources)
+    return Observed(found, leader, members, _unseen(cluster, found), tuple(findings))
 
 
-async def _etcd(cluster: Cluster, doors: Doors, keys: dict[str, Json]) -> list[Resource]:
+def _unseen(cluster: Cluster, found: Mapping[str, Resource]) -> frozenset[str]:
+    """The catalog's ids while nobody takes writes, in a cluster that was complete before.
+
+    What was never made has to be planned as new: a backup is the last thing that a new cluster
+    gets, and the first to say that this one is not new.
+    """
+    leads = found.get("leader")
+    complete = found.get("backup")
+    if complete is None or complete.attributes["state"] != A_FULL_BACKUP:
+        return frozenset()
+    if leads is not None and leads.attributes["state"].endswith((TAKES_WRITES, HAS_TO_LEAVE)):
+        return frozenset()
+    return frozenset(each.id for each in wanted_catalog(cluster))
+
+
+async def _etcd(cluster: Cluster, doors: Doors, keys: Mapping[str, Value]) -> list[Resource]:
     found = []
     if etcd_user(cluster.name) in await doors.etcd.users():
         attributes = {"user": etcd_user(cluster.name), "prefix": etcd_prefix(cluster.name)}
@@ -74,34 +114,52 @@ async def _etcd(cluster: Cluster, doors: Doors, keys: dict[str, Json]) -> list[R
     return found
 
 
-async def _surplus(cluster: Cluster, doors: Doors) -> list[Resource]:
-    """Nodes that have a folder here but no place in the document."""
-    wanted = {str(node.ordinal) for node in cluster.nodes}
+async def _surplus(
+    cluster: Cluster, doors: Doors, services: Mapping[str, ServiceStatus]
+) -> list[Resource]:
+    """Nodes that have a folder or a program here but no place in the document."""
     names = await doors.host.list(str(cluster.site.cluster(cluster.name)))
+    ordinals = {name for name in names if re.fullmatch(r"[1-9]\d*", name)}
+    program = re.compile(rf"{re.escape(cluster.name)}-([1-9]\d*)-({'|'.join(PARTS)})")
+    ordinals |= {match[1] for name in services if (match := program.fullmatch(name))}
     return [
-        Resource(f"node/{name}", "node", {"name": f"{cluster.name}-{name}"})
-        for name in names
-        if re.fullmatch(r"[1-9]\d*", name) and name not in wanted
+        Resource(f"node/{ordinal}", "node", {"name": f"{cluster.name}-{ordinal}"})
+        for ordinal in sorted(ordinals - {str(node.ordinal) for node in cluster.nodes}, key=int)
     ]
 
 
-async def _led(cluster: Cluster, doors: Doors, leader: str | None) -> list[Resource]:
+async def _led(
+    cluster: Cluster, doors: Doors, keys: Mapping[str, Value], leader: str | None
+) -> tuple[list[Resource], list[Finding]]:
     """The leader and, through it, the catalog."""
+    born = f"{etcd_prefix(cluster.name)}initialize" in keys
     node = by_name(cluster, leader) if leader else None
+    if node is None and leader is not None:
+        member = keys.get(f"{etcd_prefix(cluster.name)}members/{leader}")
+        node = leaving_node(cluster, leader, member.value if member else None)
     if node is None:
-        return []
+        return ([_leader(NOBODY_LEADS)] if born else []), []
     try:
         async with doors.connect(node) as connection:
             row = await (await connection.execute("select pg_is_in_recovery()")).fetchone()
         if row is None or row[0]:
-            return [Resource("leader", "leader", {"state": f"{node.name} is in recovery"})]
-        found = await _catalog(cluster, doors, node)
-    except Error as error:
-        return [Resource("leader", "leader", {"state": error.message})]
-    return [Resource("leader", "leader", {"state": TAKES_WRITES}), *found]
+            return [_leader(f"{node.name} is in recovery")], []
+        found, findings = await _catalog(cluster, doors, node)
+    except (Error, psycopg.Error) as error:
+        # In the middle of a failover a connection may end at any point.
+        said = error.message if isinstance(error, Error) else str(error).partition("\n")[0]
+        return [_leader(said)], []
+    state = TAKES_WRITES if node in cluster.nodes else f"{node.name} {HAS_TO_LEAVE}"
+    return [_leader(state), *found], findings
 
 
-async def _catalog(cluster: Cluster, doors: Doors, leader: Node) -> list[Resource]:
+def _leader(state: str) -> Resource:
+    return Resource("leader", "leader", {"state": state})
+
+
+async def _catalog(
+    cluster: Cluster, doors: Doors, leader: Node
+) -> tuple[list[Resource], list[Finding]]:
     wanted = wanted_catalog(cluster)
     references = [
         str(each.attributes["password"]).removeprefix("secret:")
@@ -113,4 +171,11 @@ async def _catalog(cluster: Cluster, doors: Doors, leader: Node) -> list[Resourc
         for reference in references
         if (password := await doors.secrets.get(reference)) is not None
     }
-    return await catalog.observe(lambda name: doors.connect(leader, name), wanted, known)
+
+    def connect(name: str) -> AbstractAsyncContextManager[Connection]:
+        return doors.connect(leader, name)
+
+    found, findings = await asyncio.gather(
+        catalog.observe(connect, wanted, known), leftovers(connect, wanted)
+    )
+    return found, findings

@@ -8,6 +8,8 @@ from holdfast.core.change import Resource
 from holdfast.engines.postgresql.cluster import Cluster
 from holdfast.engines.postgresql.doors import Doors
 
+A_FULL_BACKUP = "a full backup is there"
+
 _FULL = re.compile(r"\d{8}-\d{6}F")
 _SYSTEM = re.compile(r"\d+-\d+")
 """One cluster's life in the archive: PostgreSQL's major and a count."""
@@ -37,5 +39,5 @@ async def backup(cluster: Cluster, doors: Doors) -> list[Resource]:
     for name in names:
         # The manifest without a suffix is written when everything else is there.
         if _FULL.fullmatch(name) and "backup.manifest" in await doors.host.list(f"{folder}/{name}"):
-            return [Resource("backup", "backup", {"state": "a full backup is there"})]
+            return [Resource("backup", "backup", {"state": A_FULL_BACKUP})]
     return [Resource("backup", "backup", {"state": "no complete full backup"})]

@@ -11,8 +11,10 @@ from holdfast.core.errors import Error
 from holdfast.engines.postgresql.cluster import Cluster, Node
 from holdfast.engines.postgresql.doors import Doors
 from holdfast.engines.postgresql.observe_files import certificates, files, folders
+from holdfast.engines.postgresql.observe_parameters import Running, running_parameters
 from holdfast.engines.postgresql.render import (
     IN_SERVICE,
+    NO_DATA,
     definition,
     node_certificates,
     node_folders,
@@ -28,7 +30,8 @@ class Member:
     """One member as Patroni tells of it.
 
     `role` is `leader`, `replica` or empty when it is not known; `state` is Patroni's word
-    (`running`, `streaming`, `starting`, …) or why there is none; `wal_position` counts bytes.
+    (`running`, `streaming`, `starting`, …) or why there is none; `wal_position` counts bytes;
+    `restart_reasons` names parameters, as far as Patroni knows them.
     """
 
     role: str = ""
@@ -36,6 +39,7 @@ class Member:
     timeline: int | None = None
     wal_position: int | None = None
     waits_for_restart: bool = False
+    restart_reasons: tuple[str, ...] = ()
 
 
 async def node_resources(
@@ -49,7 +53,7 @@ async def node_resources(
         certificates(f"{base}/certificates", node_certificates(node), doors),
         files(f"{base}/files", node_templates(cluster, node), doors),
         _processes(cluster, node, doors, services),
-        _member(node, doors, member),
+        _member(cluster, node, doors, member),
     )
     return [resource for group in groups for resource in group], member
 
@@ -73,6 +77,7 @@ async def observe_member(node: Node, doors: Doors) -> Member:
         timeline=status.get("timeline"),
         wal_position=xlog.get("location") or xlog.get("received_location"),
         waits_for_restart=bool(status.get("pending_restart")),
+        restart_reasons=tuple(sorted(status.get("pending_restart_reason") or ())),
     )
 
 
@@ -81,26 +86,48 @@ def in_service(member: Member) -> bool:
     return member.state == ("running" if member.role == "leader" else "streaming")
 
 
-async def _member(node: Node, doors: Doors, member: Member) -> list[Resource]:
+async def _member(cluster: Cluster, node: Node, doors: Doors, member: Member) -> list[Resource]:
     data = node.paths.data
-    version, hba, ident, automatic = await asyncio.gather(
+    version, hba, ident, automatic, running = await asyncio.gather(
         doors.host.stat(str(data / "PG_VERSION")),
         doors.host.read(str(data / "pg_hba.conf")),
         doors.host.read(str(data / "pg_ident.conf")),
         doors.host.read(str(data / "postgresql.auto.conf")),
+        _parameters(cluster, node, doors, member),
     )
     if version is None:
         if await doors.host.stat(str(node.paths.conf / "patroni.yml")) is None:
             return []
-        return [Resource(f"node/{node.ordinal}/member", "member", {"state": "no data folder"})]
+        return [Resource(f"node/{node.ordinal}/member", "member", {"state": NO_DATA})]
+    by_hand = settings(automatic)
+    waiting = waits_for(member, running)
+    told = {*by_hand, *waiting}
     attributes: dict[str, Json] = {
         "state": IN_SERVICE if in_service(member) else member.state,
-        "hba": rules(hba),
-        "ident": rules(ident),
-        "set_by_hand": settings(automatic),
-        "waits_for_restart": member.waits_for_restart,
+        "hba": "\n".join(rules(hba)),
+        "ident": "\n".join(rules(ident)),
+        "set_by_hand": by_hand,
+        "parameters": {name: said for name, said in running.deviating.items() if name not in told},
+        "waits_for_restart": list(waiting),
     }
     return [Resource(f"node/{node.ordinal}/member", "member", attributes)]
+
+
+async def _parameters(cluster: Cluster, node: Node, doors: Doors, member: Member) -> Running:
+    if not member.role:
+        # Patroni does not answer; a server that runs nevertheless is asked when it is in service.
+        return Running()
+    return await running_parameters(cluster, node, doors) or Running()
+
+
+def waits_for(member: Member, running: Running) -> tuple[str, ...]:
+    """Names of the parameters that wait for a restart of the node, sorted.
+
+    Patroni knows of those that a replica may not lower yet, PostgreSQL of those that somebody
+    changed behind Patroni's back.
+    """
+    unnamed = ("another parameter",) if member.waits_for_restart else ()
+    return tuple(sorted({*member.restart_reasons, *running.waiting})) or unnamed
 
 
 def rules(content: bytes | None) -> list[str]:

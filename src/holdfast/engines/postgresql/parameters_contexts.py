@@ -87,6 +87,18 @@ _CONTEXTS: Mapping[str, Context] = {
 }
 
 
+AT_LEAST_AS_ON_THE_LEADER = (
+    "max_connections",
+    "max_locks_per_transaction",
+    "max_prepared_transactions",
+    "max_wal_senders",
+    "max_worker_processes",
+)
+"""A standby with less of one of these than its primary does not start.
+
+PostgreSQL documentation, 27.4.3 (Hot Standby, Administrator's Overview)."""
+
+
 def context(version: int, name: str) -> Context:
     """When a new value of the parameter takes hold on this major version."""
     if name == "autovacuum_max_workers" and version >= 18:

@@ -6,6 +6,7 @@ not wanted any more goes away last.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
@@ -21,18 +22,30 @@ from holdfast.core.change import (
 )
 from holdfast.engines.postgresql.disruption import disruption, undo
 
+MOVING = frozenset({"leader", "member", "process", "agent", "archive"})
+"""Kinds of resources whose state changes without anybody's doing."""
 
-def plan(database: str, desired: State, observed: State) -> Plan:
+DOCUMENT = "document"
+"""Kind of the change that takes another document over; it is done when a plan is accepted."""
+
+_NODE = re.compile(r"node/\d+(/member)?$")
+
+
+def plan(database: str, desired: State, observed: State, *, leader: int | None = None) -> Plan:
     """The changes that turn `observed` into `desired`, each behind those that it needs.
 
-    Planning again after all of them were performed gives an empty plan; after some of them, the
-    rest. Raises ValueError when resources wait for each other in a circle.
+    The node that leads, by its ordinal, comes after the others: then its role moves once, to one
+    that is done. Planning again after all changes were performed gives an empty plan; after some
+    of them, the rest. Raises ValueError when resources wait for each other in a circle.
     """
+    targets = [*desired, *(each for each in observed if each not in desired)]
     wanted = {
         target: _change(desired.get(target), observed.get(target))
-        for target in [*desired, *(each for each in observed if each not in desired)]
+        for target in sorted(targets, key=lambda each: each.startswith(f"node/{leader}/"))
         if _differs(desired.get(target), observed.get(target))
     }
+    if _is_alone(desired, observed):
+        wanted = {target: _restarting(change) for target, change in wanted.items()}
     linked = [replace(change, needs=_needs(change, desired, wanted)) for change in wanted.values()]
     return Plan(database, tuple(_one_restart_at_a_time(in_order(linked))))
 
@@ -46,6 +59,45 @@ def simulate(observed: State, desired: State, changes: Iterable[Change]) -> dict
         else:
             after[change.target] = desired[change.target]
     return after
+
+
+def passes(change: Change) -> bool:
+    """Whether it may come right by itself: a member that starts, a leader that is elected."""
+    if change.action is not Action.UPDATE or change.disruption is not Disruption.NONE:
+        return False
+    old, new = difference(change.before or {}, change.after or {})
+    return change.kind in MOVING and {*old, *new} == {"state"}
+
+
+def moved(saved: Plan, fresh: Plan) -> str:
+    """What is different now from the plan that somebody agreed to, in a sentence; empty if nothing.
+
+    What passes by itself may come and go meanwhile, and a new node may get another address:
+    neither is what was agreed to. The very document may have been taken over already.
+    """
+    old, new = (
+        {change.id: change for change in each.changes if not passes(change)}
+        for each in (saved, fresh)
+    )
+    parts = [
+        f"{word} {', '.join(ids[:3])}{f' and {len(ids) - 3} more' if len(ids) > 3 else ''}"
+        for word, ids in (
+            ("done or gone:", [id for id in old if id not in new and old[id].kind != DOCUMENT]),
+            ("new:", [id for id in new if id not in old]),
+            (
+                "different:",
+                [id for id in new if id in old and _intent(new[id]) != _intent(old[id])],
+            ),
+        )
+        if ids
+    ]
+    return "; ".join(parts)
+
+
+def _intent(change: Change) -> Json:
+    before = {key: value for key, value in (change.before or {}).items() if key != "state"}
+    after = None if change.action is Action.CREATE else change.after
+    return [before, after, str(change.disruption)]
 
 
 def in_order(changes: Iterable[Change]) -> list[Change]:
@@ -94,6 +146,17 @@ def _change(desired: Resource | None, observed: Resource | None) -> Change:
     )
 
 
+def _is_alone(desired: State, observed: State) -> bool:
+    """Whether the cluster has one node only, and so nobody to hand over to."""
+    return len({id for id in (*desired, *observed) if _NODE.match(id)}) == 1
+
+
+def _restarting(change: Change) -> Change:
+    if change.disruption is Disruption.SWITCHOVER:
+        return replace(change, disruption=Disruption.RESTART)
+    return change
+
+
 def _reason(desired: Resource | None, action: Action) -> str:
     if desired is None:
         return "not in the document any more"
@@ -106,7 +169,18 @@ def _needs(change: Change, desired: State, changes: Mapping[str, Change]) -> tup
     if change.action is Action.DELETE:
         # Nothing goes before everything that replaces it has come.
         return tuple(each.id for each in changes.values() if each.action is not Action.DELETE)
-    return tuple(changes[each].id for each in _ancestors(change.target, desired, changes))
+    needs = [changes[each].id for each in _ancestors(change.target, desired, changes)]
+    if (
+        change.kind == "agent"
+        and "definition" in difference(change.before or {}, change.after or {})[0]
+    ):
+        # Agents hold the clients while a server restarts, so none is replaced before that.
+        needs += [each.id for each in changes.values() if _restarts(each)]
+    return tuple(dict.fromkeys(needs))
+
+
+def _restarts(change: Change) -> bool:
+    return change.action is not Action.DELETE and change.disruption.rank >= Disruption.RESTART.rank
 
 
 def _one_restart_at_a_time(ordered: list[Change]) -> Iterator[Change]:

@@ -38,6 +38,9 @@ from holdfast.engines.postgresql.render_programs import programs
 
 IN_SERVICE = "in service"
 TAKES_WRITES = "takes writes"
+NO_DATA = "no data folder"
+NOBODY_LEADS = "nobody leads"
+HAS_TO_LEAVE = "leads and has to leave"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +172,11 @@ def _node(cluster: Cluster, node: Node) -> Iterator[Resource]:
         "member",
         {
             "state": IN_SERVICE,
-            "hba": hba_rules(cluster),
-            "ident": ident_rules(cluster),
+            "hba": "\n".join(hba_rules(cluster)),
+            "ident": "\n".join(ident_rules(cluster)),
             "set_by_hand": {},
-            "waits_for_restart": False,
+            "parameters": {},
+            "waits_for_restart": [],
         },
         after=("leader", f"{base}/process/patroni"),
         reason=f"{node.name} leads or streams from the leader",

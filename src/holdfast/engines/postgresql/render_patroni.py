@@ -132,7 +132,7 @@ def _pgbackrest(cluster: Cluster, node: Node) -> str:
     return f"{cluster.installation.pgbackrest} --config={configuration} --stanza={cluster.name}"
 
 
-def node_parameters(cluster: Cluster, node: Node) -> dict[str, Json]:
+def node_parameters(cluster: Cluster, node: Node) -> dict[str, str]:
     """PostgreSQL parameters that hold a path of the node."""
     archive = _pgbackrest(cluster, node)
     return {
@@ -143,6 +143,12 @@ def node_parameters(cluster: Cluster, node: Node) -> dict[str, Json]:
         "log_directory": str(node.paths.log),
         "archive_command": f"{archive} archive-push %p",
     }
+
+
+def wanted_parameters(cluster: Cluster, node: Node) -> dict[str, str]:
+    """Every parameter that the platform sets on one node, the cluster's and the node's own."""
+    shared = {each.name: each.value for each in cluster_parameters(cluster)}
+    return {**shared, **node_parameters(cluster, node)}
 
 
 def before_stop_path(node: Node) -> PurePosixPath:
@@ -197,7 +203,7 @@ def _postgresql(cluster: Cluster, node: Node) -> dict[str, Json]:
             "replication": _client_certificate(node, cluster, REPLICATOR),
             "rewind": _client_certificate(node, cluster, REWIND),
         },
-        "parameters": node_parameters(cluster, node),
+        "parameters": dict(node_parameters(cluster, node)),
         "recovery_conf": {"restore_command": f'{archive} archive-get %f "%p"'},
         "create_replica_methods": ["basebackup"],
         "basebackup": [{"checkpoint": "fast"}],

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.core.change import Action, Disruption, Resource, difference, state
-from holdfast.engines.postgresql.plan import in_order, plan, simulate
-from holdfast.engines.postgresql.render import desired
+from holdfast.engines.postgresql.plan import in_order, moved, plan, simulate
+from holdfast.engines.postgresql.render import HAS_TO_LEAVE, desired
 from tests.unit.engines.postgresql.clusters import cluster
 
 WANTED = desired(cluster())
@@ -69,7 +69,7 @@ def test_scaling_in_removes_the_node_last() -> None:
     observed["node/3"] = Resource("node/3", "node", {"name": "orders-3"})
     made = plan("orders", fewer, observed)
     assert made.changes[-1].id == "delete node/3"
-    assert made.changes[-1].disruption is Disruption.SWITCHOVER
+    assert made.changes[-1].disruption is Disruption.RESTART
     assert set(made.changes[-1].needs) == {change.id for change in made.changes[:-1]}
 
 
@@ -102,6 +102,96 @@ def test_restarts_never_overlap() -> None:
         (changes[0].id,),
         (changes[0].id, changes[1].id),
     ]
+
+
+def _changed(*ids: str, **attributes: object) -> dict[str, Resource]:
+    """The wanted state, but for these attributes of these resources."""
+    observed = dict(WANTED)
+    for id in ids:
+        observed[id] = replace(WANTED[id], attributes={**WANTED[id].attributes, **attributes})
+    return observed
+
+
+def test_the_leader_s_node_comes_last_so_that_its_role_moves_once() -> None:
+    observed = _changed(*(f"node/{node}/process/patroni" for node in (1, 2, 3)), definition="x")
+    changes = plan("orders", WANTED, observed, leader=1).changes
+    assert [change.target for change in changes] == [
+        f"node/{node}/process/patroni" for node in (2, 3, 1)
+    ]
+
+
+def test_agents_are_replaced_after_every_restart_because_they_hold_the_clients() -> None:
+    programs = ("node/1/process/agent", "node/1/process/patroni", "node/2/process/patroni")
+    changes = plan("orders", WANTED, _changed(*programs, definition="x")).changes
+    agent = next(change for change in changes if change.kind == "agent")
+    assert set(agent.needs) == {change.id for change in changes if change is not agent}
+
+
+def test_a_single_node_restarts_and_has_nobody_to_switch_over_to() -> None:
+    alone = desired(cluster(tier="tier-3"))
+    (change,) = (
+        each
+        for each in plan("orders", desired(cluster(tier="tier-3", size="s")), alone).changes
+        if each.kind == "configuration"
+    )
+    assert change.disruption is Disruption.RESTART
+
+
+def test_a_lowered_parameter_of_the_leader_first_means_a_restart_in_place() -> None:
+    larger = desired(cluster(size="s"))
+    (change,) = (e for e in plan("orders", WANTED, larger).changes if e.kind == "configuration")
+    assert change.disruption is Disruption.RESTART
+
+
+def test_what_was_set_by_hand_and_takes_a_restart_is_told_as_one() -> None:
+    for attribute, value in (
+        ("set_by_hand", {"max_connections": "7"}),
+        ("parameters", {"shared_buffers": "1GB instead of 512MB"}),
+        ("waits_for_restart", ["wal_buffers"]),
+    ):
+        (change,) = plan("orders", WANTED, _changed("node/1/member", **{attribute: value})).changes
+        assert change.disruption is Disruption.SWITCHOVER, attribute
+    (change,) = plan(
+        "orders", WANTED, _changed("node/1/member", set_by_hand={"work_mem": "7MB"})
+    ).changes
+    assert change.disruption is Disruption.RELOAD
+
+
+def test_a_leader_that_has_to_leave_hands_over() -> None:
+    observed = _changed("leader", state=f"orders-4 {HAS_TO_LEAVE}")
+    (change,) = plan("orders", WANTED, observed).changes
+    assert change.disruption is Disruption.SWITCHOVER
+
+
+def test_a_plan_still_holds_when_only_what_passes_came_or_went() -> None:
+    calm = plan("orders", WANTED, _changed("role/orders_rw", login=True))
+    busy = plan(
+        "orders",
+        WANTED,
+        _changed("role/orders_rw", login=True)
+        | {"node/2/member": _changed("node/2/member", state="starting")["node/2/member"]}
+        | {"leader": _changed("leader", state="orders-1 is in recovery")["leader"]},
+    )
+    assert moved(calm, busy) == ""
+    assert moved(busy, calm) == ""
+    assert calm.digest != busy.digest
+
+
+def test_a_plan_does_not_hold_when_anything_else_moved() -> None:
+    saved = plan("orders", WANTED, _changed("role/orders_rw", login=True))
+    nothing = plan("orders", WANTED, WANTED)
+    assert moved(saved, nothing) == "done or gone: update role/orders_rw"
+    assert moved(nothing, saved) == "new: update role/orders_rw"
+    other = plan("orders", WANTED, _changed("role/orders_rw", superuser=True))
+    assert moved(saved, other) == "different: update role/orders_rw"
+
+
+def test_another_address_of_a_new_node_does_not_unmake_a_plan() -> None:
+    elsewhere = cluster()
+    nodes = tuple(replace(n, address=n.address.replace(".13.", ".14.")) for n in elsewhere.nodes)
+    other = plan("orders", desired(replace(elsewhere, nodes=nodes)), {})
+    assert other.digest != plan("orders", WANTED, {}).digest
+    assert moved(plan("orders", WANTED, {}), other) == ""
 
 
 def test_a_circle_is_named() -> None:

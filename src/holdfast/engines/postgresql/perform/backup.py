@@ -7,8 +7,8 @@ import json
 from holdfast.core.change import Change
 from holdfast.core.errors import Bug, Error
 from holdfast.engines.postgresql.cluster import Cluster
-from holdfast.engines.postgresql.doors import Doors, by_name
-from holdfast.engines.postgresql.leadership import leader_name
+from holdfast.engines.postgresql.doors import Doors
+from holdfast.engines.postgresql.leadership import leader_node
 from holdfast.engines.postgresql.observe_backup import archive as observe_archive
 from holdfast.engines.postgresql.observe_backup import backup as observe_backup
 from holdfast.engines.postgresql.perform.waiting import until
@@ -47,8 +47,7 @@ async def archive(change: Change, cluster: Cluster, doors: Doors) -> None:
     found = await observe_archive(cluster, doors)
     if found and found[0].attributes["state"] == "receives segments":
         return
-    name = await leader_name(cluster, doors)
-    node = by_name(cluster, name) if name else None
+    node = await leader_node(cluster, doors)
     if node is None:
         raise Error(f"{cluster.name} has no leader to archive from", hint="apply again")
     async with doors.connect(node) as connection:

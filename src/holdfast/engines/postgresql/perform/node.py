@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+
+import psycopg
+
 from holdfast.core.change import Change
-from holdfast.core.errors import Bug, Error
+from holdfast.core.errors import Bug, Conflict, Error
 from holdfast.core.layout import etcd_prefix
 from holdfast.engines.postgresql.cluster import Cluster, Node
-from holdfast.engines.postgresql.doors import Doors, by_name
-from holdfast.engines.postgresql.leadership import leader_name
+from holdfast.engines.postgresql.doors import Doors
+from holdfast.engines.postgresql.leadership import leader_node
+from holdfast.engines.postgresql.observe_node import in_service, observe_member
 from holdfast.engines.postgresql.perform.files import node_of
-from holdfast.engines.postgresql.perform.switchover import switch_over
+from holdfast.engines.postgresql.perform.restart import back_in_service, give_way
+from holdfast.engines.postgresql.perform.switchover import held, switch_over
 from holdfast.engines.postgresql.perform.waiting import until
 from holdfast.engines.postgresql.render_programs import PARTS, programs
-from holdfast.system.host import program_name
+from holdfast.system.host import Program, program_name
 
 
 async def process(change: Change, cluster: Cluster, doors: Doors) -> None:
-    """Define the program and have it run. A leader hands over before its Patroni restarts."""
+    """Define the program and have it run. A running Patroni's node is waited for afterwards."""
     node = node_of(change, cluster)
     assert node is not None
     part = change.target.rsplit("/", 1)[1]
@@ -25,29 +31,49 @@ async def process(change: Change, cluster: Cluster, doors: Doors) -> None:
     running = (await services.status()).get(program.name)
     redefined = not await services.matches(program)
     if part == "patroni" and redefined and running and running.state == "running":
-        await _hand_over(node, cluster, doors)
+        await _restart_patroni(node, program, cluster, doors)
+        return
     await services.ensure(program)
     await services.start(program.name)
 
 
-async def _hand_over(node: Node, cluster: Cluster, doors: Doors) -> None:
-    if len(cluster.nodes) > 1 and await leader_name(cluster, doors) == node.name:
+async def _restart_patroni(node: Node, program: Program, cluster: Cluster, doors: Doors) -> None:
+    """PostgreSQL stops and starts with it, so a leader hands over first, or its clients wait."""
+    before = await observe_member(node, doors)
+    async with contextlib.AsyncExitStack() as stack:
+        if before.role == "leader" and not await _handed_over(node, cluster, doors):
+            reason = f"patroni of {node.name} restarts"
+            await stack.enter_async_context(held(cluster, node, doors, operation=reason))
+        await doors.host.services.ensure(program)
+        await doors.host.services.start(program.name)
+        if in_service(before):
+            await back_in_service(cluster, node, doors)
+
+
+async def _handed_over(node: Node, cluster: Cluster, doors: Doors) -> bool:
+    if len(cluster.nodes) == 1:
+        return False
+    try:
         await switch_over(cluster, doors, reason=f"patroni of {node.name} restarts")
+    except Conflict as error:
+        doors.note(f"{node.name} keeps its role while it restarts: {error.message}")
+        return False
+    return True
 
 
 async def leader(change: Change, cluster: Cluster, doors: Doors) -> None:
     """Wait until a leader takes writes; strict synchronous commits are not waited for here."""
+    await give_way(cluster, doors)
 
     async def outstanding() -> str:
-        name = await leader_name(cluster, doors)
-        node = by_name(cluster, name) if name else None
+        node = await leader_node(cluster, doors)
         if node is None:
             return "no leader is elected"
         try:
             async with doors.connect(node) as connection:
                 row = await (await connection.execute("select pg_is_in_recovery()")).fetchone()
-        except Error as error:
-            return error.message
+        except (Error, psycopg.Error) as error:
+            return str(error)
         return "" if row and not row[0] else f"{node.name} is still in recovery"
 
     await until(
@@ -68,8 +94,7 @@ async def remove(change: Change, cluster: Cluster, doors: Doors) -> None:
     name = f"{cluster.name}-{ordinal}"
     if any(node.ordinal == ordinal for node in cluster.nodes):
         raise Bug(f"{name} is in the document and is not to be removed", subject=name)
-    if await leader_name(cluster, doors) == name:
-        await switch_over(cluster, doors, reason=f"{name} leaves the cluster")
+    await give_way(cluster, doors)
     await destroy_node(cluster, ordinal, doors)
 
 

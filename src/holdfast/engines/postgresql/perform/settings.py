@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 
-from holdfast.core.change import Change
-from holdfast.core.errors import Conflict, Error
+from holdfast.core.change import Change, Json
+from holdfast.core.errors import Conflict
 from holdfast.core.layout import etcd_prefix, etcd_user
 from holdfast.engines.postgresql.cluster import Cluster, Node, etcd_password
 from holdfast.engines.postgresql.doors import Doors
-from holdfast.engines.postgresql.observe_node import observe_member, rules
-from holdfast.engines.postgresql.parameters import same_value
+from holdfast.engines.postgresql.observe_node import in_service, observe_member
+from holdfast.engines.postgresql.perform.configured import configured, rounds
 from holdfast.engines.postgresql.perform.restart import rolling_restart
-from holdfast.engines.postgresql.perform.waiting import until
 from holdfast.engines.postgresql.render_patroni import dynamic_configuration
 
 
@@ -34,12 +33,31 @@ async def configuration(change: Change, cluster: Cluster, doors: Doors) -> None:
     await _put(cluster, wanted, doors)
     if await doors.etcd.get(f"{etcd_prefix(cluster.name)}initialize") is None:
         return
-    running = [node for node in cluster.nodes if (await observe_member(node, doors)).role]
-    await asyncio.gather(*(_taken_over(node, wanted["postgresql"], doors) for node in running))
+    members = await asyncio.gather(*(observe_member(node, doors) for node in cluster.nodes))
+    forgets = _forgotten(change, wanted)
+    await asyncio.gather(
+        *(
+            _taken_over(cluster, node, doors, forgets=forgets)
+            for node, member in zip(cluster.nodes, members, strict=True)
+            if in_service(member)
+        )
+    )
     await rolling_restart(cluster, doors)
 
 
-async def _put(cluster: Cluster, wanted: dict[str, object], doors: Doors) -> None:
+async def _taken_over(cluster: Cluster, node: Node, doors: Doors, *, forgets: bool) -> None:
+    if forgets:
+        await rounds(cluster, node, doors)
+    await configured(cluster, node, doors)
+
+
+def _forgotten(change: Change, wanted: dict[str, Json]) -> bool:
+    """Whether a parameter goes that nobody wants any more."""
+    before = (change.before or {}).get("postgresql", {}).get("parameters", {})
+    return bool(before.keys() - wanted["postgresql"]["parameters"].keys())
+
+
+async def _put(cluster: Cluster, wanted: dict[str, Json], doors: Doors) -> None:
     key = f"{etcd_prefix(cluster.name)}config"
     for _ in range(5):
         present = await doors.etcd.get(key)
@@ -53,36 +71,3 @@ async def _put(cluster: Cluster, wanted: dict[str, object], doors: Doors) -> Non
         subject=f"database {cluster.name}",
         hint="stop the other writer, then apply again",
     )
-
-
-async def _taken_over(node: Node, postgresql: dict[str, object], doors: Doors) -> None:
-    """Wait until each parameter is in force or waits for a restart, and the HBA file is there."""
-
-    async def outstanding() -> str:
-        hba = rules(await doors.host.read(str(node.paths.data / "pg_hba.conf")))
-        if hba != postgresql["pg_hba"]:
-            return "pg_hba.conf"
-        try:
-            return await _outstanding(node, dict(postgresql["parameters"]), doors)  # type: ignore[call-overload]
-        except Error as error:
-            return error.message
-
-    await until(
-        outstanding,
-        doors,
-        deadline_s=60.0,
-        what=f"the new configuration on {node.name}",
-    )
-
-
-async def _outstanding(node: Node, parameters: dict[str, str], doors: Doors) -> str:
-    async with doors.connect(node) as connection:
-        rows = await connection.execute(
-            "select name, setting, unit, vartype, pending_restart from pg_settings"
-            " where name = any(%s)",
-            [list(parameters)],
-        )
-        for name, setting, unit, vartype, pending in await rows.fetchall():
-            if not pending and not same_value(name, parameters[name], setting, unit, vartype):
-                return f"parameter {name}"
-    return ""

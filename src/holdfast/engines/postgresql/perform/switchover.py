@@ -25,7 +25,7 @@ from holdfast.core.errors import Conflict, Error, TimedOut
 from holdfast.core.layout import etcd_prefix
 from holdfast.engines.postgresql.cluster import Cluster, Node
 from holdfast.engines.postgresql.doors import Doors, by_name
-from holdfast.engines.postgresql.leadership import leader_name
+from holdfast.engines.postgresql.leadership import leader_name, leader_node
 from holdfast.engines.postgresql.observe_node import in_service, observe_member
 from holdfast.engines.postgresql.perform.waiting import until
 from holdfast.engines.postgresql.render_patroni import planned_mark
@@ -53,8 +53,7 @@ async def switch_over(
     Raises `Conflict` when no member can take over, or when a transaction runs longer than
     `PAUSE_DEADLINE_S`; nothing has changed then.
     """
-    name = await leader_name(cluster, doors)
-    old = by_name(cluster, name) if name else None
+    old = await leader_node(cluster, doors)
     if old is None:
         raise Conflict(
             f"{cluster.name} has no leader to hand over",
@@ -63,7 +62,7 @@ async def switch_over(
         )
     able = await _able(cluster, old, candidate, doors)
     doors.note(f"{old.name} hands over to {' or '.join(node.name for node in able)}: {reason}")
-    await asyncio.gather(*(_checkpoint(node, doors) for node in (old, *able)))
+    await asyncio.gather(*(checkpoint(node, doors) for node in (old, *able)))
     mark = str(planned_mark(old))
     await doors.host.write(mark, b"", mode=0o600, owner=cluster.site.os_user)
     begun = doors.clock.monotonic()
@@ -126,7 +125,8 @@ async def _synchronous(cluster: Cluster, doors: Doors) -> set[str]:
     return {name.strip() for name in names.split(",") if name.strip()}
 
 
-async def _checkpoint(node: Node, doors: Doors) -> None:
+async def checkpoint(node: Node, doors: Doors) -> None:
+    """Write out what the server holds, so that its next stop has little to write."""
     async with doors.connect(node) as connection:
         await connection.execute("checkpoint")
 
@@ -145,16 +145,16 @@ async def held(
     try:
         order = json.dumps({"operation": mark, "leader": leader.name})
         await doors.etcd.put(f"{prefix}pooler/pause", order, lease=lease)
-        await _all_paused(cluster, mark, doors)
+        await _all_paused(cluster, leader, mark, doors)
         yield
     finally:
         # Takes the order away with it; the agents release as soon as they see that.
         await doors.etcd.revoke_lease(lease)
 
 
-async def _all_paused(cluster: Cluster, mark: str, doors: Doors) -> None:
+async def _all_paused(cluster: Cluster, leader: Node, mark: str, doors: Doors) -> None:
     prefix = f"{etcd_prefix(cluster.name)}pooler/nodes/"
-    alive = await _nodes_with_agents(cluster, doors)
+    alive = await _nodes_with_agents(cluster, leader, doors)
 
     async def outstanding() -> str:
         reports = await doors.etcd.get_prefix(prefix)
@@ -176,11 +176,11 @@ async def _all_paused(cluster: Cluster, mark: str, doors: Doors) -> None:
         ) from None
 
 
-async def _nodes_with_agents(cluster: Cluster, doors: Doors) -> set[str]:
+async def _nodes_with_agents(cluster: Cluster, leader: Node, doors: Doors) -> set[str]:
     services = await doors.host.services.status()
     return {
         node.name
-        for node in cluster.nodes
+        for node in {*cluster.nodes, leader}
         if all(
             (status := services.get(f"{node.name}-{part}")) is not None
             and status.state == "running"
