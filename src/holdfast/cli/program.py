@@ -91,9 +91,15 @@ class Program:
         return ran
 
     def found(self, pattern: str) -> str:
-        """The first group of a pattern in what the last command printed; `?` without a match."""
-        match = re.search(pattern, self._last.stdout if self._last else "")
-        return match[1] if match else "?"
+        """The first group of a pattern in what the last command printed.
+
+        Raises `Failed` where there is no match.
+        """
+        assert self._last is not None
+        match = re.search(pattern, self._last.stdout)
+        if match is None:
+            raise self._last.failed()
+        return match[1]
 
     def _run(
         self, argv: Sequence[str], shown: str, more: Mapping[str, str], *, listen: bool

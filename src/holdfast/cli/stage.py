@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import click
@@ -16,6 +19,7 @@ from holdfast.cli import output
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
+    from rich.text import Text
 
 _MARKS = {"proven": "✓", "failed": "✗", "unproven": "?"}
 _STYLES = {"proven": "green", "failed": "red", "unproven": "yellow"}
@@ -41,7 +45,7 @@ class Stage(Protocol):
         ...
 
     def done(self, text: str, *, ok: bool = True) -> None:
-        """The command has ended; what came of it."""
+        """The command has ended; what came of it, in a line or more."""
         ...
 
     def verdicts(self, rows: Sequence[tuple[str, str, str, str]]) -> None:
@@ -69,11 +73,36 @@ class PlainStage:
 
     def done(self, text: str, *, ok: bool = True) -> None:
         """See `Stage`."""
-        click.echo(f"  {'ok' if ok else 'FAILED'}: {text}")
+        first, *more = text.splitlines()
+        click.echo(f"  {'ok' if ok else 'FAILED'}: {first}")
+        for line in more:
+            click.echo(f"      {line}")
 
     def verdicts(self, rows: Sequence[tuple[str, str, str, str]]) -> None:
         """See `Stage`."""
         click.echo(output.table(rows, ["promise", "target", "measured", "verdict"]), nl=False)
+
+
+_STEP = re.compile(r"(?:succeeded|done)  (.+) \([^()]+\)")
+"""How the commands say, where nobody looks at a terminal, that a step has ended."""
+
+
+@dataclass
+class _Running:
+    """The line of a command that runs: read anew with each turn of the spinner."""
+
+    begun_s: float
+    step: str = ""
+    steps: int = 0
+
+    def __rich__(self) -> Text:
+        from rich.text import Text
+
+        line = Text(f"{time.monotonic() - self.begun_s:.0f} s", no_wrap=True, overflow="ellipsis")
+        if self.steps:
+            line.append(f"  {self.steps} steps  ", style="dim")
+            line.append(self.step, style="dim")
+        return line
 
 
 class RichStage:
@@ -82,6 +111,7 @@ class RichStage:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._status: Status | None = None
+        self._running: _Running | None = None
 
     def heading(self, text: str) -> None:
         """See `Stage`."""
@@ -97,16 +127,16 @@ class RichStage:
         from rich.text import Text
 
         self._console.print(Text.assemble(("  $ ", "dim"), (text, "cyan")), soft_wrap=True)
-        self._status = self._console.status("")
+        self._running = _Running(time.monotonic())
+        self._status = self._console.status(self._running, spinner_style="cyan")
         self._status.start()
 
     def news(self, text: str) -> None:
         """See `Stage`."""
-        from rich.text import Text
-
-        if self._status is not None:
-            line = Text(text, style="dim", no_wrap=True, overflow="ellipsis")
-            self._status.update(line)
+        step = _STEP.fullmatch(text)
+        if step is not None and self._running is not None:
+            self._running.step = step[1]
+            self._running.steps += 1
 
     def done(self, text: str, *, ok: bool = True) -> None:
         """See `Stage`."""
@@ -116,7 +146,10 @@ class RichStage:
             self._status.stop()
             self._status = None
         mark = ("  ✓ ", "green") if ok else ("  ✗ ", "red")
-        self._console.print(Text.assemble(mark, text))
+        first, *more = text.splitlines()
+        self._console.print(Text.assemble(mark, first))
+        for line in more:
+            self._console.print(f"    {line}", markup=False)
 
     def verdicts(self, rows: Sequence[tuple[str, str, str, str]]) -> None:
         """See `Stage`."""

@@ -66,16 +66,16 @@ def _lines(terms: Terms) -> tuple[_Line, ...]:
     lost = (
         "no acknowledged write is lost"
         if terms.rpo_s == 0
-        else f"at most {show_duration(terms.rpo_s)} of acknowledged writes are lost"
+        else f"at most {_limit(terms.rpo_s)} of acknowledged writes are lost"
     )
-    rto = show_duration(terms.rto_s)
+    rto = _limit(terms.rto_s)
     return (
         _Line("ready", READY, "declared to ready, first backup included", "measured", None),
         _Line(
             "loss",
             kill_primary.KIND,
             f"{lost} when the primary dies",
-            "0 lost" if terms.rpo_s == 0 else f"<= {show_duration(terms.rpo_s)}",
+            "0 lost" if terms.rpo_s == 0 else f"<= {_limit(terms.rpo_s)}",
             drill,
             ("fault", "ledger", "loss", "order"),
         ),
@@ -90,7 +90,7 @@ def _lines(terms: Terms) -> tuple[_Line, ...]:
         _Line(
             "restore",
             restore_test.KIND,
-            "the newest backup restores, and holds what it should",
+            "the newest backup restores, and is whole",
             "equal",
             restore,
         ),
@@ -98,6 +98,11 @@ def _lines(terms: Terms) -> tuple[_Line, ...]:
             "restore-time", restore_test.KIND, "how long that restore takes", "measured", restore
         ),
     )
+
+
+def _limit(seconds: float) -> str:
+    """A round number as people write it: `25 s`, `15 min`."""
+    return f"{seconds:g} s" if 1 <= seconds < 60 else show_duration(seconds)
 
 
 def _promise(database: str, line: _Line, evidence: Evidence | None, now: datetime) -> Promise:

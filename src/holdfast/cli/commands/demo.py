@@ -19,6 +19,7 @@ from holdfast.cli.program import Failed, Program, Repeated
 from holdfast.cli.stage import Stage, stage
 from holdfast.core.change import Json
 from holdfast.core.errors import Error, NotFound
+from holdfast.core.promise import Verdict
 from holdfast.core.units import show_bytes, show_duration
 from holdfast.providers import local
 
@@ -35,6 +36,7 @@ classification: confidential
 """
 """`examples/orders.yaml`, for an installation without the repository. A test compares them."""
 
+_PSQL = f'psql "$(holdfast connect {NAME} --dsn)"'
 SCALE = 5
 LOAD_S = 5
 CLIENTS = 4
@@ -126,8 +128,10 @@ class Demo:
         made = self._pgbench("migrator", "-i", "-s", str(SCALE), "-I", "dtGvp", "-q")
         self.stage.done(f"{SCALE * 100_000:,} accounts ({show_duration(made)})")
         self._pgbench("rw", "-n", "-c", str(CLIENTS), "-j", "1", "-T", str(LOAD_S))
-        self.stage.done(f"{self.program.found('tps = ([0-9.]+)')} transactions a second, each "
-                        "acknowledged by two nodes")  # fmt: skip
+        rate = round(float(self.program.found(r"tps = ([0-9.]+)")))
+        self.stage.done(
+            f"{rate} transactions a second, each on two nodes before it is acknowledged"
+        )
 
     def _restore(self) -> None:
         self.stage.heading("4  Does the backup restore?")
@@ -135,9 +139,10 @@ class Demo:
         took_s = outcome.get("restore_s", 0.0) + outcome.get("start_s", 0.0)
         self.stage.done(
             f"{show_bytes(outcome['size_bytes'])} restored and "
-            f"{show_bytes(outcome.get('wal_bytes') or 0)} of WAL replayed in {show_duration(took_s)}; "
-            f"{outcome['tables']} tables with {outcome['rows']:,} rows equal the source; "
-            "every index and every page is sound"
+            f"{show_bytes(outcome.get('wal_bytes') or 0)} of WAL replayed in "
+            f"{show_duration(took_s)}\n"
+            f"{outcome['tables']} tables with {outcome['rows']:,} rows equal the source\n"
+            "every index and every page is sound; the copy is destroyed again"
         )
 
     def _kill(self) -> None:
@@ -149,34 +154,34 @@ class Demo:
             f"{show_duration(seconds)} {endpoint}" for endpoint, seconds in outcome["gap_s"].items()
         )
         self.stage.done(
-            f"{outcome['new_leader']} took over: no writes for {gaps}; {outcome['lost']} of "
-            f"{outcome['acknowledged']:,} acknowledged writes lost; all nodes back after "
-            f"{show_duration(outcome['redundant_after_s'])}"
+            f"{outcome['new_leader']} took over: no writes for {gaps}\n"
+            f"{outcome['lost']} of {outcome['acknowledged']:,} acknowledged writes lost\n"
+            f"all nodes back after {show_duration(outcome['redundant_after_s'])}"
         )
 
     def _promises(self) -> bool:
         self.stage.heading("6  What the tier promises, and what was measured")
         rows = self._get("promises", NAME)
-        self.stage.done("every promise is proven" if _all_proven(rows) else "not every promise is",
-                        ok=_all_proven(rows))  # fmt: skip
+        proven = bool(rows) and all(row["verdict"] == Verdict.PROVEN for row in rows)
+        self.stage.done("every promise is proven" if proven else "not all are proven", ok=proven)
         self.stage.verdicts(
             [(row["statement"], row["target"], row["measured"], row["verdict"]) for row in rows]
         )
         for row in rows:
-            if row["verdict"] != "proven":
+            if row["verdict"] != Verdict.PROVEN:
                 self.stage.say(f"  {row['statement']}: {row['reason']}")
-        return _all_proven(rows)
+        return proven
 
     def _goodbye(self, took_s: float) -> None:
         self.stage.say(f"\nAll of it took {show_duration(round(took_s))}. It goes on running:\n")
         self.stage.say(
             f"  export HOLDFAST_HOME={self.home}\n"
-            f"  holdfast connect {NAME}                          a psql session\n"
-            f'  psql "$(holdfast connect {NAME} --dsn)"          the same, from a URI\n'
-            f"  holdfast describe {NAME}                         nodes and endpoints\n"
-            f"  holdfast status                                every part of the platform\n"
-            f"  holdfast drill {NAME} kill-primary --scope node  kill a whole node\n"
-            f"\n  holdfast demo --down  (or make demo-down)        remove all of it"
+            f"  {f'holdfast connect {NAME}':<48}  a psql session\n"
+            f"  {_PSQL:<48}  the same, from a URI\n"
+            f"  {f'holdfast describe {NAME}':<48}  nodes and endpoints\n"
+            f"  {'holdfast status':<48}  every part of the platform\n"
+            f"  {f'holdfast drill {NAME} kill-primary --scope node':<48}  kill a whole node\n"
+            f"  {'holdfast demo --down   (or make demo-down)':<48}  stop and remove all of it"
         )
 
     def remove(self) -> None:
@@ -214,7 +219,7 @@ class Demo:
         if ran.exit_code in (exit_codes.OK, exit_codes.FAILED):
             (operation,) = ran.data() or [{}]
             outcome = operation.get("outcome")
-            if outcome is not None and outcome["verdict"] == "proven":
+            if outcome is not None and outcome["verdict"] == Verdict.PROVEN:
                 return outcome
             if outcome is not None:
                 said = tuple(outcome["reasons"])
@@ -245,10 +250,6 @@ class Demo:
         path = self.home / f"{NAME}.yaml"
         path.write_text(DOCUMENT, encoding="utf-8")
         return path
-
-
-def _all_proven(rows: list[Json]) -> bool:
-    return bool(rows) and all(row["verdict"] == "proven" for row in rows)
 
 
 def _pgbench() -> str:
