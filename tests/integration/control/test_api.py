@@ -10,6 +10,9 @@ import pytest
 from holdfast.core.layout import API_PORT
 from tests.integration.control.plane import TOKEN, Plane
 
+# A control plane is started again and again here, which takes its time on a busy machine.
+pytestmark = pytest.mark.timeout(300)
+
 
 @pytest.fixture
 def plane(shared_plane: Plane) -> Plane:

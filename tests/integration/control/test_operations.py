@@ -11,6 +11,9 @@ import pytest
 
 from tests.integration.control.plane import Plane
 
+# A control plane is started again and again here, which takes its time on a busy machine.
+pytestmark = pytest.mark.timeout(300)
+
 
 @pytest.fixture
 def running(plane: Plane) -> Plane:
