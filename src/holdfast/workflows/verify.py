@@ -33,6 +33,7 @@ from holdfast.workflows.run import Run
 
 KIND = "verify"
 _SHOWN = 50
+_SOURCE_WITHIN_S = 40.0
 
 
 async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
@@ -117,17 +118,29 @@ async def _choose(run: Run, cluster: Cluster) -> Json:
 
 
 async def _witness(run: Run, cluster: Cluster) -> Json:
-    """A restore point of this very run: an earlier one of its name would stop recovery early."""
-    engine = doors(run.platform, run.log)
-    moment = run.platform.clock.now()
-    point = f"holdfast_{run.operation_id}_{moment:%Y%m%dT%H%M%S%f}"
-    try:
-        found = await witness.witness(_source(cluster, engine), run.platform.clock, point=point)
-    except Error as error:
-        found = Witness(problem=f"the source cannot be asked: {error.message}")
+    """What the source holds; a failover is waited for, and a source that stays away is no end."""
+    clock = run.platform.clock
+    end = clock.monotonic() + _SOURCE_WITHIN_S
+    while True:
+        try:
+            found = await _marked(run, cluster)
+            break
+        except Error as error:
+            if clock.monotonic() > end:
+                # Its backup has to restore all the more; only the comparison stays open.
+                found = Witness(problem=f"the source cannot be asked: {error.message}")
+                break
+            await clock.sleep(1.0)
     if found.problem:
         run.log(found.problem, level="warning")
     return found.to_json()
+
+
+async def _marked(run: Run, cluster: Cluster) -> Witness:
+    """One try, with a restore point of its own: recovery stops at the first one of a name."""
+    clock = run.platform.clock
+    point = f"holdfast_{run.operation_id}_{clock.now():%Y%m%dT%H%M%S%f}"
+    return await witness.witness(_source(cluster, doors(run.platform, run.log)), clock, point=point)
 
 
 def _source(cluster: Cluster, engine: Doors) -> Connect:

@@ -166,13 +166,15 @@ async def _recovered(
             if doors.clock.monotonic() > end:
                 return None, "; ".join(missing)
             await doors.clock.sleep(_POLL_S)
+        doors.note(f"all nodes are back, {doors.clock.monotonic() - fault_s:.1f} s after the kill")
         return doors.clock.monotonic(), ""
 
+    async def resumed() -> None:
+        if await book.until(lambda each: each.last_s > resumed_from, deadline_s=deadline_s):
+            doors.note(f"all clients write again, {doors.clock.monotonic() - fault_s:.1f} s after")
+
     try:
-        (whole_s, why_not), _ = await asyncio.gather(
-            whole(),
-            book.until(lambda session: session.last_s > resumed_from, deadline_s=deadline_s),
-        )
+        (whole_s, why_not), _ = await asyncio.gather(whole(), resumed())
     except Error as error:
         return None, error.message
     return whole_s, why_not
