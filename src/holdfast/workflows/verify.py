@@ -118,22 +118,24 @@ async def _choose(run: Run, cluster: Cluster) -> Json:
 
 
 async def _witness(run: Run, cluster: Cluster) -> Json:
+    found = await _asked(run, cluster)
+    if found.problem:
+        run.log(found.problem, level="warning")
+    return found.to_json()
+
+
+async def _asked(run: Run, cluster: Cluster) -> Witness:
     """What the source holds; a failover is waited for, and a source that stays away is no end."""
     clock = run.platform.clock
     end = clock.monotonic() + _SOURCE_WITHIN_S
     while True:
         try:
-            found = await _marked(run, cluster)
-            break
+            return await _marked(run, cluster)
         except Error as error:
             if clock.monotonic() > end:
                 # Its backup has to restore all the more; only the comparison stays open.
-                found = Witness(problem=f"the source cannot be asked: {error.message}")
-                break
-            await clock.sleep(1.0)
-    if found.problem:
-        run.log(found.problem, level="warning")
-    return found.to_json()
+                return Witness(problem=f"the source cannot be asked: {error.message}")
+        await clock.sleep(1.0)
 
 
 async def _marked(run: Run, cluster: Cluster) -> Witness:
