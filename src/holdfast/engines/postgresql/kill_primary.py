@@ -71,7 +71,8 @@ async def run(cluster: Cluster, doors: Doors, aim: faults.Aim) -> Outcome:
             )
         await doors.clock.sleep(_WARM_S)
         fault_s = await faults.strike(aim, doors.host, doors.clock)
-        doors.note(f"killed {aim.scope} of {aim.node}, {1 + len(aim.others)} processes")
+        hit = f"all {1 + len(aim.others)} processes" if aim.others else "the postmaster"
+        doors.note(f"killed {hit} of {aim.node}")
         try:
             return await _watched(cluster, doors, old, aim, book, fault_s, before.timeline)
         except Error as error:
@@ -166,12 +167,12 @@ async def _recovered(
             if doors.clock.monotonic() > end:
                 return None, "; ".join(missing)
             await doors.clock.sleep(_POLL_S)
-        doors.note(f"all nodes are back, {doors.clock.monotonic() - fault_s:.1f} s after the kill")
+        doors.note(f"all nodes are back after {doors.clock.monotonic() - fault_s:.1f} s")
         return doors.clock.monotonic(), ""
 
     async def resumed() -> None:
         if await book.until(lambda each: each.last_s > resumed_from, deadline_s=deadline_s):
-            doors.note(f"all clients write again, {doors.clock.monotonic() - fault_s:.1f} s after")
+            doors.note(f"all clients write again after {doors.clock.monotonic() - fault_s:.1f} s")
 
     try:
         (whole_s, why_not), _ = await asyncio.gather(whole(), resumed())
