@@ -123,6 +123,7 @@ def _with_document(planned: Planned, before: Mapping[str, Json] | None) -> Plann
     after = planned.cluster.resolved.to_json()
     if before is None or before == after:
         return planned
+    before, after = _readable(before, after), _readable(after, before)
     taken_over = Change(
         id="update document",
         kind=DOCUMENT,
@@ -135,6 +136,22 @@ def _with_document(planned: Planned, before: Mapping[str, Json] | None) -> Plann
     )
     plan = Plan(planned.plan.database, (taken_over, *planned.plan.changes))
     return replace(planned, plan=plan)
+
+
+def _readable(document: Mapping[str, Json], other: Mapping[str, Json]) -> dict[str, Json]:
+    """The document with what it leaves open, without what follows from its tier's or size's name.
+
+    Where the same name means something else now, that is shown.
+    """
+    shown = {key: document["database"][key] for key in document["database"]} | {
+        "version": document["version"],
+        "nodes": document["nodes"],
+        "connections": document["maxConnections"],
+    }
+    for each in ("tier", "size"):
+        if document[each]["name"] == other[each]["name"]:
+            shown[f"the meaning of {each} {document[each]['name']}"] = document[each]
+    return shown
 
 
 async def planned_for(platform: Platform, cluster: Cluster) -> Planned:

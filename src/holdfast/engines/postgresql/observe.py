@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from holdfast.core.change import Resource, state
-from holdfast.core.errors import Error, Transient
+from holdfast.core.change import Json, Resource, state
+from holdfast.core.errors import Error, Forbidden, Transient
 from holdfast.core.finding import Finding
 from holdfast.core.layout import etcd_prefix, etcd_user
 from holdfast.engines.postgresql.catalog import observe as catalog
@@ -65,6 +65,7 @@ async def observe(cluster: Cluster, doors: Doors) -> Observed:
     if not services:
         # At the least it runs etcd, which has just answered.
         raise Transient("the supervisor does not answer", hint="run holdfast up")
+    shared = _configuration(cluster, keys).get("postgresql", {}).get("parameters", {})
     leader_key = keys.get(f"{etcd_prefix(cluster.name)}leader")
     leader = leader_key.value if leader_key else None
     parts, (led, findings), looked_at = await asyncio.gather(
@@ -77,7 +78,9 @@ async def observe(cluster: Cluster, doors: Doors) -> Observed:
             backup(cluster, doors),
         ),
         _led(cluster, doors, keys, leader),
-        asyncio.gather(*(node_resources(cluster, node, doors, services) for node in cluster.nodes)),
+        asyncio.gather(
+            *(node_resources(cluster, node, doors, services, shared) for node in cluster.nodes)
+        ),
     )
     resources = [*led, *(resource for part in parts for resource in part)]
     resources += [resource for found, _ in looked_at for resource in found]
@@ -108,10 +111,14 @@ async def _etcd(cluster: Cluster, doors: Doors, keys: Mapping[str, Value]) -> li
     if etcd_user(cluster.name) in await doors.etcd.users():
         attributes = {"user": etcd_user(cluster.name), "prefix": etcd_prefix(cluster.name)}
         found.append(Resource("etcd/user", "etcd-user", attributes))
-    configuration = keys.get(f"{etcd_prefix(cluster.name)}config")
-    if configuration is not None:
-        found.append(Resource("configuration", "configuration", json.loads(configuration.value)))
+    if configuration := _configuration(cluster, keys):
+        found.append(Resource("configuration", "configuration", configuration))
     return found
+
+
+def _configuration(cluster: Cluster, keys: Mapping[str, Value]) -> dict[str, Json]:
+    found = keys.get(f"{etcd_prefix(cluster.name)}config")
+    return dict(json.loads(found.value)) if found else {}
 
 
 async def _surplus(
@@ -147,7 +154,7 @@ async def _led(
         found, findings = await _catalog(cluster, doors, node)
     except (Error, psycopg.Error) as error:
         # In the middle of a failover a connection may end at any point.
-        said = error.message if isinstance(error, Error) else str(error).partition("\n")[0]
+        said = error.message if isinstance(error, Forbidden) else f"{node.name} does not answer"
         return [_leader(said)], []
     state = TAKES_WRITES if node in cluster.nodes else f"{node.name} {HAS_TO_LEAVE}"
     return [_leader(state), *found], findings

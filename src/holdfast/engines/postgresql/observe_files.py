@@ -10,7 +10,7 @@ from holdfast.engines.postgresql.cluster import Cluster
 from holdfast.engines.postgresql.doors import Doors
 from holdfast.engines.postgresql.render import Certificate, Template
 
-CHANGED = "changed on the node"
+OTHER = "another content"
 
 
 async def folders(
@@ -27,7 +27,7 @@ async def folders(
 
 
 async def files(id: str, wanted: Mapping[str, Template], doors: Doors) -> list[Resource]:
-    """One resource with the files that are there; a differing one is said to be changed.
+    """One resource with the files that are there; a differing one is said to have another content.
 
     The desired digest is over the template, and a file's secrets cannot be taken out again, so
     a file is compared with the filled template and takes the template's digest when it is equal.
@@ -46,7 +46,7 @@ async def _file(path: str, template: Template, doors: Doors) -> str | None:
     if content is None or stat is None:
         return None
     text = await doors.fill(template.text, make=False)
-    digest = template.digest if text is not None and content == text.encode() else CHANGED
+    digest = template.digest if text is not None and content == text.encode() else OTHER
     return f"{stat.mode:04o} {digest}"
 
 

@@ -16,11 +16,13 @@ from holdfast.engines.postgresql.render import (
     IN_SERVICE,
     NO_DATA,
     definition,
+    member_attributes,
     node_certificates,
     node_folders,
     node_templates,
     process_kind,
 )
+from holdfast.engines.postgresql.render_patroni import node_parameters
 from holdfast.engines.postgresql.render_programs import programs
 from holdfast.system.host import ServiceStatus
 
@@ -43,9 +45,17 @@ class Member:
 
 
 async def node_resources(
-    cluster: Cluster, node: Node, doors: Doors, services: Mapping[str, ServiceStatus]
+    cluster: Cluster,
+    node: Node,
+    doors: Doors,
+    services: Mapping[str, ServiceStatus],
+    shared: Mapping[str, Json],
 ) -> tuple[list[Resource], Member]:
-    """The node's resources, and what Patroni says of it."""
+    """The node's resources, and what Patroni says of it.
+
+    `shared` are the parameters in the dynamic configuration. A node that follows those is as it
+    was told to be; where the document wants something else, that is a change of the configuration.
+    """
     base = f"node/{node.ordinal}"
     member = await observe_member(node, doors)
     groups = await asyncio.gather(
@@ -53,7 +63,7 @@ async def node_resources(
         certificates(f"{base}/certificates", node_certificates(node), doors),
         files(f"{base}/files", node_templates(cluster, node), doors),
         _processes(cluster, node, doors, services),
-        _member(cluster, node, doors, member),
+        _member(cluster, node, doors, member, shared),
     )
     return [resource for group in groups for resource in group], member
 
@@ -86,23 +96,27 @@ def in_service(member: Member) -> bool:
     return member.state == ("running" if member.role == "leader" else "streaming")
 
 
-async def _member(cluster: Cluster, node: Node, doors: Doors, member: Member) -> list[Resource]:
+async def _member(
+    cluster: Cluster, node: Node, doors: Doors, member: Member, shared: Mapping[str, Json]
+) -> list[Resource]:
     data = node.paths.data
     version, hba, ident, automatic, running = await asyncio.gather(
         doors.host.stat(str(data / "PG_VERSION")),
         doors.host.read(str(data / "pg_hba.conf")),
         doors.host.read(str(data / "pg_ident.conf")),
         doors.host.read(str(data / "postgresql.auto.conf")),
-        _parameters(cluster, node, doors, member),
+        _parameters(cluster, node, doors, member, shared),
     )
     if version is None:
         if await doors.host.stat(str(node.paths.conf / "patroni.yml")) is None:
             return []
-        return [Resource(f"node/{node.ordinal}/member", "member", {"state": NO_DATA})]
+        # The rest follows from the data, and needs no word of its own.
+        attributes = {**member_attributes(cluster), "state": NO_DATA}
+        return [Resource(f"node/{node.ordinal}/member", "member", attributes)]
     by_hand = settings(automatic)
     waiting = waits_for(member, running)
     told = {*by_hand, *waiting}
-    attributes: dict[str, Json] = {
+    attributes = {
         "state": IN_SERVICE if in_service(member) else member.state,
         "hba": "\n".join(rules(hba)),
         "ident": "\n".join(rules(ident)),
@@ -113,11 +127,14 @@ async def _member(cluster: Cluster, node: Node, doors: Doors, member: Member) ->
     return [Resource(f"node/{node.ordinal}/member", "member", attributes)]
 
 
-async def _parameters(cluster: Cluster, node: Node, doors: Doors, member: Member) -> Running:
+async def _parameters(
+    cluster: Cluster, node: Node, doors: Doors, member: Member, shared: Mapping[str, Json]
+) -> Running:
     if not member.role:
         # Patroni does not answer; a server that runs nevertheless is asked when it is in service.
         return Running()
-    return await running_parameters(cluster, node, doors) or Running()
+    told = {name: str(value) for name, value in shared.items()} | node_parameters(cluster, node)
+    return await running_parameters(cluster, node, doors, told) or Running()
 
 
 def waits_for(member: Member, running: Running) -> tuple[str, ...]:

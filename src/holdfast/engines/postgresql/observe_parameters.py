@@ -76,9 +76,14 @@ def compared(wanted: Mapping[str, str], found: Iterable[Setting]) -> Running:
     return Running(values, dict(sorted(deviating.items())), tuple(sorted(waiting)))
 
 
-async def running_parameters(cluster: Cluster, node: Node, doors: Doors) -> Running | None:
-    """What the node's server runs with; None while it cannot be asked."""
-    wanted = wanted_parameters(cluster, node)
+async def running_parameters(
+    cluster: Cluster, node: Node, doors: Doors, told: Mapping[str, str] | None = None
+) -> Running | None:
+    """What the node's server runs with; None while it cannot be asked.
+
+    It is held against the document, or against `told`, what it has been told to run with so far.
+    """
+    wanted = wanted_parameters(cluster, node) if told is None else told
     try:
         async with doors.connect(node, bare=True) as connection:
             rows = await connection.execute(_QUERY, [[name.lower() for name in wanted]])

@@ -170,17 +170,22 @@ def _node(cluster: Cluster, node: Node) -> Iterator[Resource]:
     yield Resource(
         f"{base}/member",
         "member",
-        {
-            "state": IN_SERVICE,
-            "hba": "\n".join(hba_rules(cluster)),
-            "ident": "\n".join(ident_rules(cluster)),
-            "set_by_hand": {},
-            "parameters": {},
-            "waits_for_restart": [],
-        },
+        member_attributes(cluster),
         after=("leader", f"{base}/process/patroni"),
         reason=f"{node.name} leads or streams from the leader",
     )
+
+
+def member_attributes(cluster: Cluster) -> dict[str, Json]:
+    """How every member should be."""
+    return {
+        "state": IN_SERVICE,
+        "hba": "\n".join(hba_rules(cluster)),
+        "ident": "\n".join(ident_rules(cluster)),
+        "set_by_hand": {},
+        "parameters": {},
+        "waits_for_restart": [],
+    }
 
 
 def process_kind(part: str) -> str:

@@ -18,7 +18,7 @@ from holdfast.engines.postgresql.observe_node import (
 )
 from holdfast.engines.postgresql.perform.configured import NUDGE_S, configured, nudge
 from holdfast.engines.postgresql.perform.files import node_of
-from holdfast.engines.postgresql.perform.restart import rolling_restart
+from holdfast.engines.postgresql.perform.restart import restarted
 from holdfast.engines.postgresql.perform.waiting import until
 from holdfast.engines.postgresql.render_patroni import hba_rules, ident_rules
 
@@ -44,7 +44,7 @@ async def member(change: Change, cluster: Cluster, doors: Doors) -> None:
         # Patroni writes postgresql.conf anew, too.
         await _reload(node, doors)
         await configured(cluster, node, doors)
-    await rolling_restart(cluster, doors)
+    await restarted(cluster, node, doors)
 
 
 async def _undone(cluster: Cluster, node: Node, doors: Doors) -> bool:

@@ -7,16 +7,18 @@ import contextlib
 import psycopg
 
 from holdfast.core.change import Change
-from holdfast.core.errors import Bug, Conflict, Error
+from holdfast.core.errors import Bug, Conflict, Error, Refused
 from holdfast.core.layout import etcd_prefix
 from holdfast.engines.postgresql.cluster import Cluster, Node
 from holdfast.engines.postgresql.doors import Doors
 from holdfast.engines.postgresql.leadership import leader_node
 from holdfast.engines.postgresql.observe_node import in_service, observe_member
+from holdfast.engines.postgresql.perform.configured import NUDGE_S, nudge
 from holdfast.engines.postgresql.perform.files import node_of
 from holdfast.engines.postgresql.perform.restart import back_in_service, give_way
 from holdfast.engines.postgresql.perform.switchover import held, switch_over
 from holdfast.engines.postgresql.perform.waiting import until
+from holdfast.engines.postgresql.render_patroni import dynamic_configuration
 from holdfast.engines.postgresql.render_programs import PARTS, programs
 from holdfast.system.host import Program, program_name
 
@@ -68,6 +70,7 @@ async def leader(change: Change, cluster: Cluster, doors: Doors) -> None:
     async def outstanding() -> str:
         node = await leader_node(cluster, doors)
         if node is None:
+            await _refuse_lost(cluster, doors)
             return "no leader is elected"
         try:
             async with doors.connect(node) as connection:
@@ -85,6 +88,22 @@ async def leader(change: Change, cluster: Cluster, doors: Doors) -> None:
     )
 
 
+async def _refuse_lost(cluster: Cluster, doors: Doors) -> None:
+    """Raise `Refused` where there was a cluster and not one node has data any more."""
+    born = await doors.etcd.get(f"{etcd_prefix(cluster.name)}initialize")
+    if born is None or not born.value:
+        # Empty while the first node is being made.
+        return
+    stats = [await doors.host.stat(str(each.paths.data / "PG_VERSION")) for each in cluster.nodes]
+    if any(stats):
+        return
+    raise Refused(
+        f"no node of {cluster.name} has its data any more, so there is nothing to start from",
+        subject=f"database {cluster.name}",
+        hint="restore the database from its backups",
+    )
+
+
 async def remove(change: Change, cluster: Cluster, doors: Doors) -> None:
     """Take a node out: hand over if it leads, stop its programs, forget its keys, its folder.
 
@@ -96,6 +115,48 @@ async def remove(change: Change, cluster: Cluster, doors: Doors) -> None:
         raise Bug(f"{name} is in the document and is not to be removed", subject=name)
     await give_way(cluster, doors)
     await destroy_node(cluster, ordinal, doors)
+    await _forget_slot(cluster, name, doors)
+
+
+async def _forget_slot(cluster: Cluster, name: str, doors: Doors) -> None:
+    """Have the slot of a node that is gone for good dropped at once.
+
+    Patroni keeps the slots of absent members for a while, and with them the WAL that these would
+    need. It forgets them all as soon as it is told to keep none.
+    """
+    slot = name.replace("-", "_")
+    node = await leader_node(cluster, doors)
+    if node is None:
+        return
+    kept = dynamic_configuration(cluster)["member_slots_ttl"]
+
+    async def outstanding() -> str:
+        holders = [each.name for each in cluster.nodes if await _has_slot(each, slot, doors)]
+        for each in cluster.nodes if holders else ():
+            await nudge(cluster, each, doors)
+        return f"{', '.join(holders)} still has it" if holders else ""
+
+    if not await outstanding():
+        return
+    await doors.patroni.patch_config(node.address, {"member_slots_ttl": 0})
+    try:
+        await until(
+            outstanding, doors, deadline_s=60.0, what=f"the end of slot {slot}", every_s=NUDGE_S
+        )
+    finally:
+        await doors.patroni.patch_config(node.address, {"member_slots_ttl": kept})
+
+
+async def _has_slot(node: Node, slot: str, doors: Doors) -> bool:
+    try:
+        async with doors.connect(node) as connection:
+            found = await connection.execute(
+                "select from pg_replication_slots where slot_name = %s", [slot]
+            )
+            return await found.fetchone() is not None
+    except (Error, psycopg.Error):
+        # A node that is down comes back without: Patroni drops what nobody has told it to keep.
+        return False
 
 
 async def destroy_node(cluster: Cluster, ordinal: int, doors: Doors) -> None:

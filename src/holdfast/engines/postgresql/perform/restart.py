@@ -56,6 +56,15 @@ async def give_way(cluster: Cluster, doors: Doors) -> None:
         await switch_over(cluster, doors, reason=f"{leader.name} leaves the cluster")
 
 
+async def restarted(cluster: Cluster, node: Node, doors: Doors) -> None:
+    """Have this node restart if it waits for that, in its turn among the others that do.
+
+    A node that does not wait leaves the others alone: their own changes see to them.
+    """
+    if await _reasons(cluster, node, doors):
+        await rolling_restart(cluster, doors)
+
+
 async def rolling_restart(cluster: Cluster, doors: Doors) -> None:
     """Restart every node that waits for one, never two at a time. Nothing waiting is fine."""
     if not await _waiting(cluster, doors):
@@ -129,7 +138,11 @@ async def _restart(cluster: Cluster, node: Node, doors: Doors) -> None:
         # A former leader may have restarted on its way to being a replica.
         return
     doors.note(f"{node.name} restarts for {', '.join(names)}")
-    await doors.patroni.restart(node.address)
+    try:
+        await doors.patroni.restart(node.address)
+    except Conflict as error:
+        # Somebody else restarts it this very moment, which is as good.
+        doors.note(error.message)
     await back_in_service(cluster, node, doors)
 
 

@@ -52,9 +52,12 @@ async def _taken_over(cluster: Cluster, node: Node, doors: Doors, *, forgets: bo
 
 
 def _forgotten(change: Change, wanted: dict[str, Json]) -> bool:
-    """Whether a parameter goes that nobody wants any more."""
-    before = (change.before or {}).get("postgresql", {}).get("parameters", {})
-    return bool(before.keys() - wanted["postgresql"]["parameters"].keys())
+    """Whether something goes that nobody wants any more: its absence cannot be asked for."""
+    before = (change.before or {}).get("postgresql", {})
+    gone = before.get("parameters", {}).keys() - wanted["postgresql"]["parameters"].keys()
+    return bool(gone) or any(
+        before.get(name) != wanted["postgresql"][name] for name in ("pg_hba", "pg_ident")
+    )
 
 
 async def _put(cluster: Cluster, wanted: dict[str, Json], doors: Doors) -> None:
