@@ -14,12 +14,20 @@ _WORDS = {Action.CREATE: "create", Action.UPDATE: "change", Action.DELETE: "dele
 _LONGEST_VALUE = 60
 _WIDEST_TARGET = 50
 _DIFF_LINES = 12
+_FEW = 20
+"""Up to so many changes are shown one by one, whatever they are."""
+_LONGEST_LIST = 72
 
 
-def plan_text(plan: Plan) -> str:
-    """Every change with what it changes, grouped by kind and in the plan's order."""
+def plan_text(plan: Plan, *, full: bool = False) -> str:
+    """Every change with what it changes, grouped by kind and in the plan's order.
+
+    A new database is all creations: then there is a line a kind, unless `full` is set.
+    """
     if not plan.changes:
         return f"{plan.database}: no changes\n"
+    if not full and _is_birth(plan):
+        return _birth_text(plan)
     lines = [f"{plan.database}: {count_text(plan)}"]
     groups: dict[str, list[Change]] = {}
     for change in plan.changes:
@@ -29,6 +37,28 @@ def plan_text(plan: Plan) -> str:
         widest = max(len(_headline(change)) for change in changes)
         for change in changes:
             lines += [f"    {line}" for line in _change(change, min(widest, _WIDEST_TARGET))]
+    return "\n".join(lines) + "\n"
+
+
+def _is_birth(plan: Plan) -> bool:
+    """Whether the plan makes a database out of nothing."""
+    return len(plan.changes) > _FEW and all(
+        change.action is Action.CREATE for change in plan.changes
+    )
+
+
+def _birth_text(plan: Plan) -> str:
+    kinds: dict[str, list[str]] = {}
+    for change in plan.changes:
+        kinds.setdefault(change.kind, []).append(change.target)
+    widest = max(len(kind) for kind in kinds)
+    lines = [f"{plan.database}: a new database; {count_text(plan)}", ""]
+    for kind, targets in kinds.items():
+        names = ", ".join(targets)
+        if len(names) > _LONGEST_LIST:
+            names = names[:_LONGEST_LIST].rpartition(", ")[0] + ", ..."
+        lines.append(f"  + {len(targets):>2} {kind:<{widest}}  {names}")
+    lines += ["", "  every change with its reason: holdfast plan --full"]
     return "\n".join(lines) + "\n"
 
 

@@ -220,3 +220,16 @@ def test_the_live_display_leaves_one_line_behind() -> None:
             "finished_at": (NOW + timedelta(seconds=3)).isoformat(),
         }
     assert console.file.getvalue().strip().endswith("✓ apply orders: 1 step in 15.0 s")
+
+
+def test_a_new_database_takes_a_line_a_kind_unless_all_is_asked_for() -> None:
+    born = Plan(
+        "orders",
+        tuple(
+            Change(f"create role/r{number}", "role", Action.CREATE, f"role/r{number}", None, {})
+            for number in range(30)
+        ),
+    )
+    assert plan_text(born).count("\n") == 5
+    assert "30 role  role/r0, role/r1" in plan_text(born)
+    assert plan_text(born, full=True).count("role/") == 30

@@ -22,6 +22,7 @@ from holdfast.providers.settings import Settings
 _MAX_BYTES = 3 * 2**20
 _SUFFIXES = (".yaml", ".yml")
 
+_full = click.option("--full", is_flag=True, help="Every change of a new database, with reasons.")
 _paths = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 
 
@@ -34,12 +35,15 @@ Examples:
 """
 )
 @_paths
+@_full
 @click.option(
     "--detailed-exitcode", is_flag=True, help="Exit with 10 when there is something to change."
 )
 @options.output
 @options.home
-def plan(paths: tuple[str, ...], detailed_exitcode: bool, output: str, where: Settings) -> None:
+def plan(
+    paths: tuple[str, ...], full: bool, detailed_exitcode: bool, output: str, where: Settings
+) -> None:
     """Show what an apply would change.
 
     PATH is a file, a folder (every .yaml and .yml in it) or - for standard input. Nothing is
@@ -48,7 +52,7 @@ def plan(paths: tuple[str, ...], detailed_exitcode: bool, output: str, where: Se
     made = _plans(connect(where), paths)
     if output == "table":
         _show_tiers(made)
-        printing.paint("\n".join(plan_text(one.plan) for one in made.plans))
+        printing.paint("\n".join(plan_text(one.plan, full=full) for one in made.plans))
     else:
         _print([one.data for one in made.plans], output)
     if detailed_exitcode and (made.tiers or any(one.plan.changes for one in made.plans)):
