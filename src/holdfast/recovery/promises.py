@@ -95,7 +95,12 @@ def _lines(terms: Terms) -> tuple[_Line, ...]:
             restore,
         ),
         _Line(
-            "restore-time", restore_test.KIND, "how long that restore takes", "measured", restore
+            "restore-time",
+            restore_test.KIND,
+            "how long that restore takes",
+            "measured",
+            restore,
+            ("restore", "start"),
         ),
     )
 
@@ -156,7 +161,7 @@ def _said(line: _Line, evidence: Evidence) -> tuple[Verdict, str]:
         return Verdict(worst[0]["verdict"]), "; ".join(check["detail"] for check in worst)
     if len(said) < len(line.checks):
         missing = [id for id in line.checks if id not in found]
-        return Verdict.UNPROVEN, f"the drill did not look at: {', '.join(missing)}"
+        return Verdict.UNPROVEN, f"it was not looked at: {', '.join(missing)}"
     return Verdict.PROVEN, ""
 
 

@@ -20,7 +20,14 @@ DRILL = {
         for id in ("fault", "ledger", "loss", "order", "gap", "redundancy")
     ],
 }
-RESTORE = {"tables": 4, "rows": 500000, "restore_s": 2.0, "start_s": 1.1, "size_bytes": 2**20}
+RESTORE = {
+    "tables": 4,
+    "rows": 500000,
+    "restore_s": 2.0,
+    "start_s": 1.1,
+    "size_bytes": 2**20,
+    "checks": [{"id": id, "verdict": "proven", "detail": ""} for id in ("restore", "start")],
+}
 
 
 def proof(kind: str, measured: dict, age: timedelta = timedelta(minutes=1), verdict="proven"):
@@ -98,3 +105,8 @@ def test_what_a_tier_does_not_demand_is_shown_only_where_it_was_proven():
     shown = lines(proof("drill/kill-primary", DRILL, timedelta(days=400)), terms=terms)
     assert shown["loss"].verdict == "proven"
     assert shown["loss"].statement.startswith("at most 15 min of acknowledged writes")
+
+
+def test_how_long_a_restore_takes_is_known_even_if_nothing_could_be_compared():
+    found = lines(proof("restore-test", RESTORE, verdict="unproven"))
+    assert (found["restore"].verdict, found["restore-time"].verdict) == ("unproven", "proven")
