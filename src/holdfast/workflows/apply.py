@@ -11,7 +11,7 @@ from holdfast.core.change import Action, Change, Json
 from holdfast.core.errors import Error, StalePlan, TimedOut, Transient
 from holdfast.core.promise import Evidence, Verdict
 from holdfast.engines.postgresql.catalog import perform as catalog
-from holdfast.engines.postgresql.cluster import Cluster
+from holdfast.engines.postgresql.cluster import Cluster, Installation
 from holdfast.engines.postgresql.perform import perform
 from holdfast.engines.postgresql.plan import DOCUMENT, MOVING, moved
 from holdfast.engines.postgresql.probe import takes_writes
@@ -40,7 +40,11 @@ async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
     accepted = await run.step("accept the plan", _accept, run, request["plan"])
     resolved = ResolvedDatabase.from_json(accepted["document"])
     addresses = {int(ordinal): address for ordinal, address in accepted["addresses"].items()}
-    cluster = cluster_at(run.platform, resolved, addresses)
+    cluster = replace(
+        cluster_at(run.platform, resolved, addresses),
+        # A release of ours that comes in between is a plan of its own, not a part of this one.
+        installation=Installation.from_json(accepted["installation"]),
+    )
     changes = [Change.from_json(each) for each in accepted["changes"]]
     try:
         await _perform(run, cluster, changes)
@@ -76,6 +80,7 @@ async def _accept(run: Run, plan_id: str) -> Json:
         "document": resolved.to_json(),
         "addresses": {str(ordinal): address for ordinal, address in addresses.items()},
         "changes": [change.to_json() for change in fresh.plan.changes],
+        "installation": fresh.cluster.installation.to_json(),
         "unseen": bool(fresh.observed.unseen),
     }
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+from holdfast.core.change import Json
 from holdfast.core.errors import Refused
 from holdfast.core.layout import POSTGRESQL_PORT, NodePaths, Site, node_name
 from holdfast.spec.model import DatabaseSpec, ResolvedDatabase, SizeClass, TierSpec
@@ -47,6 +48,25 @@ class Installation:
     pgbackrest: str
     libraries: frozenset[str] = frozenset({"pg_stat_statements"})
     pgbouncer_version: tuple[int, int] = (1, 18)
+
+    def to_json(self) -> dict[str, Json]:
+        """Plain JSON."""
+        return {
+            **{each.name: getattr(self, each.name) for each in fields(self)},
+            "libraries": sorted(self.libraries),
+            "pgbouncer_version": list(self.pgbouncer_version),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Json]) -> Installation:
+        """The inverse of `to_json`."""
+        return cls(
+            **{
+                **data,
+                "libraries": frozenset(data["libraries"]),
+                "pgbouncer_version": tuple(data["pgbouncer_version"]),
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)

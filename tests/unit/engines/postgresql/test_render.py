@@ -10,7 +10,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from holdfast.core.errors import Refused
-from holdfast.engines.postgresql.cluster import filled, nodes, references, refuse_long_paths
+from holdfast.engines.postgresql.cluster import (
+    Installation,
+    filled,
+    nodes,
+    references,
+    refuse_long_paths,
+)
 from holdfast.engines.postgresql.endpoints import uri
 from holdfast.engines.postgresql.observe_node import rules, settings
 from holdfast.engines.postgresql.render import desired, node_templates
@@ -20,7 +26,7 @@ from holdfast.engines.postgresql.render_patroni import (
     hba_rules,
 )
 from holdfast.node.config import NodeConfig
-from tests.unit.engines.postgresql.clusters import SITE, cluster
+from tests.unit.engines.postgresql.clusters import INSTALLATION, SITE, cluster
 
 TIER_0 = cluster()
 NODE = TIER_0.nodes[0]
@@ -125,3 +131,8 @@ def test_a_path_too_long_for_a_socket_is_refused_beforehand() -> None:
     addresses = {1: far.address(11)}
     with pytest.raises(Refused, match="Linux takes 107"):
         refuse_long_paths(replace(TIER_0, site=far, nodes=nodes(far, "orders", addresses)))
+
+
+def test_an_installation_survives_json() -> None:
+    there = json.loads(json.dumps(INSTALLATION.to_json()))
+    assert Installation.from_json(there) == INSTALLATION
