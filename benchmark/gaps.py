@@ -140,19 +140,18 @@ async def _cause(stage: Stage, fault: str, leader: Node, ledger: Ledger) -> floa
     if fault == "switchover":
         moment = time.monotonic()
         await stage.at.holdfast("switchover", DATABASE)
-    elif fault == "lose-node":
-        with _nobody_restarts(await _supervisor(stage)):
-            moment = await _strike(stage, leader, "node")
-            await _resumed(ledger, moment)
     else:
-        moment = await _strike(stage, leader, "node" if fault == "kill-node" else "postmaster")
+        host, clock = stage.doors.host, stage.doors.clock
+        scope = "postmaster" if fault == "kill-postmaster" else "node"
+        target = await aim(stage.cluster, leader, host, scope=scope)
+        if fault == "lose-node":
+            with _nobody_restarts(await _supervisor(stage)):
+                moment = await strike(target, host, clock)
+                await _resumed(ledger, moment)
+        else:
+            moment = await strike(target, host, clock)
     await _resumed(ledger, moment)
     return moment
-
-
-async def _strike(stage: Stage, leader: Node, scope: str) -> float:
-    target = await aim(stage.cluster, leader, stage.doors.host, scope=scope)
-    return await strike(target, stage.doors.host, stage.doors.clock)
 
 
 async def _resumed(ledger: Ledger, moment: float) -> None:

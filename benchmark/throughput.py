@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import time
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -18,7 +20,7 @@ from benchmark.peer_pooler import peer_pooler, single_host
 from benchmark.place import Place, engine, run
 from holdfast.core.errors import Error
 from holdfast.core.layout import POSTGRESQL_PORT
-from holdfast.engines.postgresql.cluster import Node
+from holdfast.engines.postgresql.cluster import Cluster, Node
 from holdfast.engines.postgresql.doors import Doors, by_name
 from holdfast.engines.postgresql.leadership import leader_name
 
@@ -26,6 +28,8 @@ CLIENTS, SCALE = 16, 20
 IDLE_CLIENTS = 500
 IDLE_EVERY_S = 20.0
 """A mostly idle client runs a statement this often."""
+PATHS = ("plain", "direct", "hand", "pooled", "idle-500")
+_LEAVE_TIMEOUT_S = 10.0
 _MODES = {"select": ("--select-only",), "tpcb": ()}
 _TPS = re.compile(r"tps = ([0-9.]+) ")
 _FAILED = re.compile(r"number of failed transactions: (\d+) ")
@@ -41,31 +45,58 @@ async def measure(at: Place, options: Options) -> AsyncIterator[dict[str, Any]]:
         pgbench = Path(cluster.installation.bindir) / "pgbench"
         owner = await at.dsn("--role", "migrator")
         await _pgbench(pgbench, owner, "--initialize", f"--scale={SCALE}", "--quiet")
-        direct, pooled = await at.dsn(), await at.dsn("--pooled")
-        async with peer_pooler(at, cluster, primary, pooled) as hand:
-            paths = {
-                "plain": single_host(direct, primary.address, POSTGRESQL_PORT),
-                "direct": direct,
-                "hand": hand,
-                "pooled": pooled,
-                "idle-500": pooled,
-            }
-            for number in range(1, options.runs + 1):
-                for mode in _MODES:
-                    for path in list(paths)[:: 1 if number % 2 else -1]:
-                        await _checkpoint(primary, doors)
-                        async with _company(path, pooled):
-                            tps = await _tps(pgbench, paths[path], mode, options.seconds)
-                        yield {"mode": mode, "path": path, "round": number, "tps": tps}
+        paths = _Paths(at, cluster, primary, await at.dsn(), await at.dsn("--pooled"))
+        for number in range(1, options.runs + 1):
+            for mode in _MODES:
+                for path in PATHS[:: 1 if number % 2 else -1]:
+                    await _alike(primary, doors)
+                    async with paths.open(path) as uri:
+                        tps = await _tps(pgbench, uri, mode, options.seconds)
+                    yield {"mode": mode, "path": path, "round": number, "tps": tps}
 
 
-def _company(path: str, pooled: str) -> AbstractAsyncContextManager[None]:
-    return _idle_clients(pooled) if path == "idle-500" else nullcontext()
+@dataclass(frozen=True, slots=True)
+class _Paths:
+    """The ways to the primary, each there only while it is measured."""
+
+    at: Place
+    cluster: Cluster
+    primary: Node
+    direct: str
+    pooled: str
+
+    @asynccontextmanager
+    async def open(self, path: str) -> AsyncIterator[str]:
+        """The URI of one of `PATHS`."""
+        if path == "plain":
+            yield single_host(self.direct, self.primary.address, POSTGRESQL_PORT)
+        elif path == "direct":
+            yield self.direct
+        elif path == "hand":
+            async with peer_pooler(self.at, self.cluster, self.primary, self.pooled) as uri:
+                yield uri
+        elif path == "pooled":
+            yield self.pooled
+        else:
+            async with _idle_clients(self.pooled):
+                yield self.pooled
 
 
-async def _checkpoint(primary: Node, doors: Doors) -> None:
-    """Whoever comes first after a checkpoint writes whole pages: let that be everybody."""
+async def _alike(primary: Node, doors: Doors) -> None:
+    """Begin every run alike: nobody's sessions are left, and a checkpoint has just been.
+
+    The first writes after a checkpoint write whole pages: that is for everybody, or for nobody.
+    """
+    deadline = time.monotonic() + _LEAVE_TIMEOUT_S
     async with doors.connect(primary) as connection:
+        while time.monotonic() < deadline:
+            cursor = await connection.execute(
+                "select count(*) from pg_stat_activity where backend_type = 'client backend'"
+                " and application_name = 'pgbench' and state <> 'idle'"
+            )
+            if (await cursor.fetchone() or (0,))[0] == 0:
+                break
+            await asyncio.sleep(0.1)
         await connection.execute("checkpoint")
 
 
