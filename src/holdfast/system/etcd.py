@@ -12,11 +12,12 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, NamedTuple, Self, TypeAlias
+from typing import Literal, NamedTuple, Self
 
 from holdfast.core.change import Json
-from holdfast.core.errors import Conflict, Forbidden, NotFound, Transient
+from holdfast.core.errors import Forbidden, NotFound, Transient
 from holdfast.system.etcd_gateway import Credentials, Gateway
+from holdfast.system.etcd_users import EtcdUsers, key_range
 from holdfast.system.tls import Identity
 
 __all__ = ["Credentials", "EtcdClient", "Event", "MemberHealth", "Value"]
@@ -56,10 +57,7 @@ class MemberHealth:
     detail: str = ""
 
 
-Access: TypeAlias = Literal["READ", "WRITE", "READWRITE"]
-
-
-class EtcdClient:
+class EtcdClient(EtcdUsers):
     """A client of one etcd cluster.
 
     `timeout_s` bounds one member's answer; a call asks every member once, so it ends within the
@@ -75,7 +73,7 @@ class EtcdClient:
         credentials: Credentials | None = None,
         timeout_s: float = 2.0,
     ) -> None:
-        self._gateway = Gateway(endpoints, identity, credentials, timeout_s)
+        super().__init__(Gateway(endpoints, identity, credentials, timeout_s))
 
     async def __aenter__(self) -> Self:
         return self
@@ -104,7 +102,7 @@ class EtcdClient:
 
     async def snapshot(self, prefix: str) -> tuple[dict[str, Value], int]:
         """All keys that begin with `prefix`, and the revision at which they were read."""
-        answer = await self._gateway.call("/v3/kv/range", _range(prefix))
+        answer = await self._gateway.call("/v3/kv/range", key_range(prefix))
         values = {_text(kv["key"]): _value(kv) for kv in answer.get("kvs") or []}
         return values, int(answer["header"]["revision"])
 
@@ -120,7 +118,7 @@ class EtcdClient:
 
     async def delete_prefix(self, prefix: str) -> int:
         """Remove all keys that begin with `prefix`; gives their number."""
-        answer = await self._gateway.call("/v3/kv/deleterange", _range(prefix))
+        answer = await self._gateway.call("/v3/kv/deleterange", key_range(prefix))
         return int(answer.get("deleted", 0))
 
     async def compare_and_put(
@@ -193,7 +191,7 @@ class EtcdClient:
                 failed += 1
 
     async def _changes(self, prefix: str, revision: int) -> AsyncIterator[dict[str, Json]]:
-        request = {"create_request": {**_range(prefix), "start_revision": revision}}
+        request = {"create_request": {**key_range(prefix), "start_revision": revision}}
         async with contextlib.aclosing(self._gateway.stream("/v3/watch", request)) as stream:
             async for message in stream:
                 if "error" in message:
@@ -230,46 +228,6 @@ class EtcdClient:
             detail="" if healthy else "it answers, but has no quorum",
         )
 
-    async def ensure_user(self, user: str, password: str, roles: Sequence[str] = ()) -> None:
-        """Make the user, or set the password of the one that is there; grant it the roles."""
-        body = {"name": user, "password": password}
-        try:
-            await self._gateway.call("/v3/auth/user/add", body)
-        except Conflict:
-            await self._gateway.call("/v3/auth/user/changepw", body)
-        for role in roles:
-            with contextlib.suppress(Conflict):
-                await self._gateway.call("/v3/auth/user/grant", {"user": user, "role": role})
-
-    async def ensure_role(
-        self, role: str, prefix: str = "", *, access: Access = "READWRITE"
-    ) -> None:
-        """Make the role; with a prefix, let it into those keys."""
-        with contextlib.suppress(Conflict):
-            await self._gateway.call("/v3/auth/role/add", {"name": role})
-        if prefix:
-            permission = {"permType": access, **_range(prefix)}
-            await self._gateway.call("/v3/auth/role/grant", {"name": role, "perm": permission})
-
-    async def users(self) -> list[str]:
-        """The names of all users."""
-        return list((await self._gateway.call("/v3/auth/user/list", {})).get("users") or [])
-
-    async def delete_user(self, user: str) -> None:
-        """Remove the user. Absent is fine."""
-        with contextlib.suppress(NotFound):
-            await self._gateway.call("/v3/auth/user/delete", {"name": user})
-
-    async def delete_role(self, role: str) -> None:
-        """Remove the role. Absent is fine."""
-        with contextlib.suppress(NotFound):
-            await self._gateway.call("/v3/auth/role/delete", {"role": role})
-
-    async def enable_auth(self) -> None:
-        """Demand a user from now on. Needs user and role `root`; enabled already is fine."""
-        with contextlib.suppress(Conflict):
-            await self._gateway.call("/v3/auth/enable", {})
-
 
 class _CompactedError(Exception):
     """The revision that a watch would go on from is history."""
@@ -281,16 +239,6 @@ def _coded(text: str) -> str:
 
 def _text(code: str) -> str:
     return base64.b64decode(code).decode(errors="replace")
-
-
-def _range(prefix: str) -> dict[str, Json]:
-    """The keys from `prefix` to the first that no longer begins with it."""
-    start = prefix.encode()
-    end = start[:-1] + bytes([start[-1] + 1]) if start else b"\0"
-    return {
-        "key": base64.b64encode(start or b"\0").decode(),
-        "range_end": base64.b64encode(end).decode(),
-    }
 
 
 def _put(key: str, value: str, lease: int | None) -> dict[str, Json]:

@@ -167,6 +167,30 @@ async def test_user_sees_its_own_prefix_only(doors: SiteDoors, client: EtcdClien
     assert await client.users() == ["root"]
 
 
+async def test_rights_that_somebody_added_are_seen_and_taken_back(client: EtcdClient) -> None:
+    wanted = ["READWRITE /holdfast/orders/*"]
+    await client.ensure_role("cluster-orders", "/holdfast/orders/")
+    await client.ensure_user("cluster-orders", "secret", ["cluster-orders"])
+    assert await client.reach("cluster-orders") == wanted
+    assert await client.reach("nobody") is None
+    assert await client.accepts("cluster-orders", "secret")
+    assert not await client.accepts("cluster-orders", "another")
+
+    everything = {"permType": "READ", "key": "AA==", "range_end": "AA=="}
+    role = {"name": "cluster-orders", "perm": everything}
+    await client._gateway.call("/v3/auth/role/grant", role)
+    await client._gateway.call("/v3/auth/user/grant", {"user": "cluster-orders", "role": "root"})
+    added = ["READ every key", "READWRITE /holdfast/orders/*", "READWRITE every key"]
+    assert await client.reach("cluster-orders") == added
+
+    await client.ensure_role("cluster-orders", "/holdfast/orders/")
+    await client.ensure_user("cluster-orders", "secret", ["cluster-orders"])
+    assert await client.reach("cluster-orders") == wanted
+    assert await client._roles("cluster-orders") == ["cluster-orders"]
+    await client.delete_user("cluster-orders")
+    await client.delete_role("cluster-orders")
+
+
 async def test_wrong_password_is_told_without_it(doors: SiteDoors) -> None:
     wrong = Credentials("root", "not-the-password")
     async with EtcdClient(

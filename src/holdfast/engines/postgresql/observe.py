@@ -21,7 +21,7 @@ from holdfast.core.finding import Finding
 from holdfast.core.layout import etcd_prefix, etcd_user
 from holdfast.engines.postgresql.catalog import observe as catalog
 from holdfast.engines.postgresql.catalog.leftovers import leftovers
-from holdfast.engines.postgresql.cluster import Cluster, Node
+from holdfast.engines.postgresql.cluster import Cluster, Node, etcd_password
 from holdfast.engines.postgresql.doors import Connection, Doors, by_name, verifier
 from holdfast.engines.postgresql.leadership import leaving_node
 from holdfast.engines.postgresql.observe_backup import A_FULL_BACKUP, archive, backup
@@ -107,13 +107,28 @@ def _unseen(cluster: Cluster, found: Mapping[str, Resource]) -> frozenset[str]:
 
 
 async def _etcd(cluster: Cluster, doors: Doors, keys: Mapping[str, Value]) -> list[Resource]:
-    found = []
-    if etcd_user(cluster.name) in await doors.etcd.users():
-        attributes = {"user": etcd_user(cluster.name), "prefix": etcd_prefix(cluster.name)}
+    user, found = etcd_user(cluster.name), []
+    may = await doors.etcd.reach(user)
+    if may is not None:
+        password = await _etcd_password(cluster, doors, keys)
+        attributes = {"user": user, "may": may, "password": password}
         found.append(Resource("etcd/user", "etcd-user", attributes))
     if configuration := _configuration(cluster, keys):
         found.append(Resource("configuration", "configuration", configuration))
     return found
+
+
+async def _etcd_password(cluster: Cluster, doors: Doors, keys: Mapping[str, Value]) -> str:
+    """The desired reference, unless etcd turns that password away.
+
+    Trying it is dear, and needless while somebody leads: that takes a login.
+    """
+    reference = etcd_password(cluster.name)
+    if f"{etcd_prefix(cluster.name)}leader" not in keys:
+        password = await doors.secrets.get(reference)
+        if password is None or not await doors.etcd.accepts(etcd_user(cluster.name), password):
+            return "changed"
+    return f"secret:{reference}"
 
 
 def _configuration(cluster: Cluster, keys: Mapping[str, Value]) -> dict[str, Json]:

@@ -20,6 +20,7 @@ from holdfast.engines.postgresql.cluster import (
     REWIND,
     Cluster,
     Node,
+    etcd_password,
 )
 from holdfast.engines.postgresql.parameters import preload
 from holdfast.engines.postgresql.render_backup import cluster_backup_file, node_backup_file
@@ -74,7 +75,11 @@ def _resources(cluster: Cluster) -> Iterator[Resource]:
     yield Resource(
         "etcd/user",
         "etcd-user",
-        {"user": etcd_user(cluster.name), "prefix": etcd_prefix(cluster.name)},
+        {
+            "user": etcd_user(cluster.name),
+            "may": [f"READWRITE {etcd_prefix(cluster.name)}*"],
+            "password": f"secret:{etcd_password(cluster.name)}",
+        },
         reason="Patroni and the node agents see their own cluster's keys only",
     )
     yield Resource(
