@@ -15,6 +15,7 @@ from holdfast.core.promise import Evidence
 from holdfast.engines.postgresql import faults, kill_primary, ledger
 from holdfast.engines.postgresql.cluster import Cluster
 from holdfast.engines.postgresql.endpoints import Role, login
+from holdfast.engines.postgresql.leadership import to_leader
 from holdfast.engines.postgresql.render_sandbox import sandbox_folder
 from holdfast.recovery.drills import kill_primary as criteria
 from holdfast.recovery.drills.kill_primary import Seen
@@ -57,12 +58,14 @@ async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
     except Error as error:
         problem = error
     back = await run.step("wait until all nodes are back", _back, run, cluster, always=True)
+    recorded: dict[str, Json] = {}
+    if found is not None:
+        recorded = await run.step(
+            "judge and record", _record, run, cluster, scope, found, back, always=True
+        )
     await run.step("remove the ledger", _clear, run, cluster, always=True)
     if problem is not None:
         raise problem
-    recorded: dict[str, Json] = await run.step(
-        "judge and record", _record, run, cluster, scope, found, back, always=True
-    )
     return recorded
 
 
@@ -157,9 +160,8 @@ async def _back(run: Run, cluster: Cluster) -> Json:
 
 
 async def _clear(run: Run, cluster: Cluster) -> Json:
-    engine = doors(run.platform, run.log)
-    leader = await kill_primary.leader_of(cluster, engine)
-    async with engine.connect(leader, cluster.spec.databases[0].name) as connection:
+    connect = await to_leader(cluster, doors(run.platform, run.log))
+    async with connect(cluster.spec.databases[0].name) as connection:
         await ledger.drop_table(connection)
     await run.platform.host.remove(str(sandbox_folder(run.platform.site, run.operation_id)))
     return None
