@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from typing import Any
 
 from holdfast.core.change import Json
 from holdfast.core.errors import Error, NotFound
@@ -24,15 +23,15 @@ from holdfast.engines.postgresql.kill_primary import leader_of
 from holdfast.engines.postgresql.render_sandbox import Sandbox, backup_file, sandbox_of
 from holdfast.engines.postgresql.witness import Witness
 from holdfast.recovery import restore_test
-from holdfast.recovery.comparison import Comparison, Count
-from holdfast.recovery.restore_test import Seen, Step
+from holdfast.recovery.comparison import Count
+from holdfast.recovery.restore_record import measured_of, seen_of
+from holdfast.recovery.restore_test import Step
 from holdfast.store import evidence, nodes, operations
 from holdfast.workflows.backup import recorded
 from holdfast.workflows.planning import cluster_of, doors
 from holdfast.workflows.run import Run
 
 KIND = "verify"
-_SHOWN = 50
 _SOURCE_WITHIN_S = 40.0
 
 
@@ -49,16 +48,16 @@ async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
         problem = error
     await run.step("destroy the sandbox", _destroy, run, sandbox, always=True)
     said = problem.message if problem else ""
-    recorded: dict[str, Json] = await run.step(
+    outcome: dict[str, Json] = await run.step(
         "judge and record", _record, run, cluster, seen, said, always=True
     )
     if problem is not None:
         raise problem
-    return recorded
+    return outcome
 
 
 async def _test(run: Run, cluster: Cluster, sandbox: Sandbox, seen: dict[str, Json]) -> None:
-    """Fill `seen`, as far as the backup lets us come."""
+    """Fill `seen`, as far as the backup lets us come; `recovery.restore_record` reads it."""
     seen["backup"] = await run.step("choose the backup", _choose, run, cluster)
     if seen["backup"] is None:
         return
@@ -226,10 +225,10 @@ async def _destroy(run: Run, sandbox: Sandbox) -> Json:
 
 
 async def _record(run: Run, cluster: Cluster, told: Mapping[str, Json], problem: str) -> Json:
-    seen = _seen(told)
+    seen = seen_of(told)
     judged = restore_test.verdict(seen)
     reasons = [*judged.reasons, *([f"the test ended early: {problem}"] if problem else [])]
-    measured = {**_measured(told, seen), "tier": cluster.tier.name}
+    measured = {**measured_of(told, seen), "tier": cluster.tier.name}
     proof = Evidence(
         id=f"{run.operation_id}-restore-test",
         kind=restore_test.KIND,
@@ -248,81 +247,3 @@ async def _record(run: Run, cluster: Cluster, told: Mapping[str, Json], problem:
         "reasons": reasons,
         **{name: measured[name] for name in kept if name in measured},
     }
-
-
-def _seen(told: Mapping[str, Any]) -> Seen:
-    backup = told.get("backup")
-    if "backup" in told and backup is None:
-        return Seen(restore=Step(False, 0.0, "there is no complete backup"))
-    marked = told.get("witness", {})
-    start = told.get("start")
-    compared = told.get("compared")
-    return Seen(
-        restore=_step(told.get("restore")),
-        start=_step(start),
-        structure=_step(told.get("structure")),
-        checksums=_step(told.get("checksums")),
-        backup=backup["label"] if backup else "",
-        size_bytes=backup["size_bytes"] if backup else 0,
-        wanted_point="" if marked.get("problem") else marked.get("point", ""),
-        reached_point=start["reached"]["point"] if start else "",
-        compared=_comparison(compared),
-        why_not_compared=(compared or {}).get("why_not", ""),
-    )
-
-
-def _step(told: Mapping[str, Any] | None) -> Step | None:
-    return None if told is None else Step(told["ok"], told["spent_s"], told["problem"])
-
-
-def _comparison(told: Mapping[str, Any] | None) -> Comparison | None:
-    if told is None or "why_not" in told:
-        return None
-    groups = ("equal", "counted", "bounded", "open", "different")
-    return Comparison(**{name: tuple(told[name]) for name in groups}, rows=told["rows"])
-
-
-def _measured(told: Mapping[str, Any], seen: Seen) -> dict[str, Json]:
-    """The figures, and names of tables where they say something."""
-    measured: dict[str, Json] = {
-        "backup": seen.backup,
-        "size_bytes": seen.size_bytes,
-        "checks": [each.to_json() for each in restore_test.checks(seen)],
-    }
-    for name, step in (
-        ("restore_s", seen.restore),
-        ("start_s", seen.start),
-        ("structure_s", seen.structure),
-        ("checksums_s", seen.checksums),
-    ):
-        if step is not None:
-            measured[name] = round(step.spent_s, 3)
-    if seen.start is not None:
-        marked = told.get("witness", {})
-        measured["recovery_point"] = {**told["start"]["reached"], "wanted_lsn": marked.get("lsn")}
-        measured["timeline"] = marked.get("timeline")
-        measured["wal_bytes"] = _distance(told["backup"]["lsn"], marked.get("lsn", ""))
-    if seen.compared is not None:
-        compared = seen.compared
-        measured |= {
-            "compare_s": round(told["compared"]["spent_s"], 3),
-            "tables": compared.tables,
-            "rows": compared.rows,
-            "tables_equal": len(compared.equal),
-            "tables_counted": list(compared.counted[:_SHOWN]),
-            "tables_bounded": list(compared.bounded[:_SHOWN]),
-            "tables_open": list(compared.open[:_SHOWN]),
-            "tables_different": list(compared.different[:_SHOWN]),
-        }
-    return measured
-
-
-def _distance(start: str, end: str) -> int | None:
-    """Bytes of WAL between two positions such as `0/3000028`."""
-    if not start or not end:
-        return None
-    low, high = (
-        (int(part[0], 16) << 32) + int(part[2], 16)
-        for part in (start.partition("/"), end.partition("/"))
-    )
-    return max(0, high - low)
