@@ -48,9 +48,15 @@ class SiteAuthority:
         made = pki.issue(self._load(), pki.Request(common_name, tuple(addresses)), self._now())
         return made.certificate, made.key
 
-    def fault(self, certificate: bytes, common_name: str, addresses: Sequence[str]) -> str:
-        """Why such a certificate has to be replaced; empty when it is fine."""
-        return self._renewal(certificate, pki.Request(common_name, tuple(addresses))) or ""
+    def fault(
+        self, certificate: bytes, key: bytes, common_name: str, addresses: Sequence[str]
+    ) -> str:
+        """Why such a certificate and its key have to be replaced; empty when they are fine."""
+        if fault := self._renewal(certificate, pki.Request(common_name, tuple(addresses))):
+            return fault
+        if not pki.belong_together(certificate, key):
+            return "key and certificate do not belong together"
+        return ""
 
     def ensure_pair(
         self, certificate: Path, key: Path, request: pki.Request, *, owner: str | None = None

@@ -111,5 +111,7 @@ def test_engine_gets_pairs_and_faults(tmp_path: Path) -> None:
     authority.ensure("holdfast test")
     certificate, key = authority.issue("orders-1", ["127.77.13.11"])
     assert pki.belong_together(certificate, key)
-    assert authority.fault(certificate, "orders-1", ["127.77.13.11"]) == ""
-    assert "CN=orders-2" in authority.fault(certificate, "orders-2", ["127.77.13.11"])
+    assert authority.fault(certificate, key, "orders-1", ["127.77.13.11"]) == ""
+    assert "CN=orders-2" in authority.fault(certificate, key, "orders-2", ["127.77.13.11"])
+    _, another = authority.issue("orders-1", ["127.77.13.11"])
+    assert "belong together" in authority.fault(certificate, another, "orders-1", ["127.77.13.11"])

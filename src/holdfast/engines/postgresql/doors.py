@@ -43,8 +43,10 @@ class Issuer(Protocol):
         """A new certificate and its key, PEM."""
         ...
 
-    def fault(self, certificate: bytes, common_name: str, addresses: Sequence[str]) -> str:
-        """Why the certificate has to be replaced (`expires 2026-12-01`); empty when it is fine."""
+    def fault(
+        self, certificate: bytes, key: bytes, common_name: str, addresses: Sequence[str]
+    ) -> str:
+        """Why the pair has to be replaced (`it ends on 2026-12-01`); empty when it is fine."""
         ...
 
 

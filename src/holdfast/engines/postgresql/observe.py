@@ -72,7 +72,7 @@ async def observe(cluster: Cluster, doors: Doors) -> Observed:
         asyncio.gather(
             _etcd(cluster, doors, keys),
             folders("cluster/folders", cluster_folders(cluster), cluster, doors),
-            files("cluster/files", cluster_templates(cluster), doors),
+            files("cluster/files", cluster_templates(cluster), cluster, doors),
             _surplus(cluster, doors, services),
             archive(cluster, doors),
             backup(cluster, doors),

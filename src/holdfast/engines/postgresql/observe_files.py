@@ -26,14 +26,16 @@ async def folders(
     return [Resource(id, "folders", attributes)] if attributes else []
 
 
-async def files(id: str, wanted: Mapping[str, Template], doors: Doors) -> list[Resource]:
+async def files(
+    id: str, wanted: Mapping[str, Template], cluster: Cluster, doors: Doors
+) -> list[Resource]:
     """One resource with the files that are there; a differing one is said to have another content.
 
     The desired digest is over the template, and a file's secrets cannot be taken out again, so
     a file is compared with the filled template and takes the template's digest when it is equal.
     """
     found = await asyncio.gather(
-        *(_file(path, template, doors) for path, template in wanted.items())
+        *(_file(path, template, cluster, doors) for path, template in wanted.items())
     )
     attributes: dict[str, Json] = {
         path: said for path, said in zip(wanted, found, strict=True) if said is not None
@@ -41,13 +43,14 @@ async def files(id: str, wanted: Mapping[str, Template], doors: Doors) -> list[R
     return [Resource(id, "files", attributes)] if attributes else []
 
 
-async def _file(path: str, template: Template, doors: Doors) -> str | None:
+async def _file(path: str, template: Template, cluster: Cluster, doors: Doors) -> str | None:
     content, stat = await asyncio.gather(doors.host.read(path), doors.host.stat(path))
     if content is None or stat is None:
         return None
     text = await doors.fill(template.text, make=False)
     digest = template.digest if text is not None and content == text.encode() else OTHER
-    return f"{stat.mode:04o} {digest}"
+    owner = "" if stat.owner == cluster.site.os_user else f", owned by {stat.owner}"
+    return f"{stat.mode:04o} {digest}{owner}"
 
 
 async def certificates(id: str, wanted: tuple[Certificate, ...], doors: Doors) -> list[Resource]:
@@ -60,11 +63,22 @@ async def certificates(id: str, wanted: tuple[Certificate, ...], doors: Doors) -
 
 
 async def _certificate(wanted: Certificate, doors: Doors) -> Json:
-    certificate, key = await asyncio.gather(
-        doors.host.read(f"{wanted.path}.crt"), doors.host.stat(f"{wanted.path}.key")
-    )
-    if certificate is None or key is None:
+    fault = await certificate_fault(wanted, doors)
+    if fault is None:
         return None
-    fault = doors.issuer.fault(certificate, wanted.common_name, wanted.addresses)
     good = {"common_name": wanted.common_name, "addresses": list(wanted.addresses)}
     return {**good, "fault": fault} if fault else good
+
+
+async def certificate_fault(wanted: Certificate, doors: Doors) -> str | None:
+    """Why the pair has to be issued anew; empty when it is good, None when one half is missing."""
+    certificate, key, stat = await asyncio.gather(
+        doors.host.read(f"{wanted.path}.crt"),
+        doors.host.read(f"{wanted.path}.key"),
+        doors.host.stat(f"{wanted.path}.key"),
+    )
+    if certificate is None or key is None or stat is None:
+        return None
+    if stat.mode & 0o077:
+        return f"its key has the mode {stat.mode:04o}, and others may have read it"
+    return doors.issuer.fault(certificate, key, wanted.common_name, wanted.addresses)

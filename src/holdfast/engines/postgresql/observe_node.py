@@ -61,7 +61,7 @@ async def node_resources(
     groups = await asyncio.gather(
         folders(f"{base}/folders", node_folders(node), cluster, doors),
         certificates(f"{base}/certificates", node_certificates(node), doors),
-        files(f"{base}/files", node_templates(cluster, node), doors),
+        files(f"{base}/files", node_templates(cluster, node), cluster, doors),
         _processes(cluster, node, doors, services),
         _member(cluster, node, doors, member, shared),
     )

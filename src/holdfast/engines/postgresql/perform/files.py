@@ -8,6 +8,7 @@ from holdfast.core.change import Change
 from holdfast.core.errors import Error
 from holdfast.engines.postgresql.cluster import Cluster, Node
 from holdfast.engines.postgresql.doors import Doors
+from holdfast.engines.postgresql.observe_files import certificate_fault
 from holdfast.engines.postgresql.render import (
     Template,
     cluster_folders,
@@ -48,7 +49,8 @@ async def _write(path: str, template: Template, cluster: Cluster, doors: Doors) 
     text = await doors.fill(template.text, make=True)
     assert text is not None
     stat = await doors.host.stat(path)
-    if stat and stat.mode == template.mode and await doors.host.read(path) == text.encode():
+    as_wanted = stat and (stat.mode, stat.owner) == (template.mode, cluster.site.os_user)
+    if as_wanted and await doors.host.read(path) == text.encode():
         return False
     await doors.host.write(path, text.encode(), mode=template.mode, owner=cluster.site.os_user)
     return True
@@ -83,13 +85,7 @@ async def certificates(change: Change, cluster: Cluster, doors: Doors) -> None:
     assert node is not None
     issued = []
     for wanted in node_certificates(node):
-        present = await doors.host.read(f"{wanted.path}.crt")
-        key = await doors.host.stat(f"{wanted.path}.key")
-        if (
-            present
-            and key
-            and not doors.issuer.fault(present, wanted.common_name, wanted.addresses)
-        ):
+        if await certificate_fault(wanted, doors) == "":
             continue
         certificate, private = doors.issuer.issue(wanted.common_name, wanted.addresses)
         owner = cluster.site.os_user
