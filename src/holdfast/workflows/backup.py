@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from holdfast.core.change import Json
-from holdfast.core.errors import Invalid
+from holdfast.core.errors import Error, Invalid
 from holdfast.engines.postgresql.cluster import Cluster
 from holdfast.engines.postgresql.doors import Doors
 from holdfast.engines.postgresql.perform.backup import listed, take
@@ -54,6 +54,13 @@ async def _take(run: Run, cluster: Cluster, kind: str, known: Sequence[str]) -> 
         fresh = [each for each in present if each.label not in known]
     newest = fresh[-1]
     assert newest.finished_at is not None
+    if newest.state == "failed":
+        # pgBackRest itself only warns, and a restore of it would bring the damage back.
+        raise Error(
+            f"backup {newest.label} of {cluster.name} holds pages with wrong checksums",
+            subject=f"database {cluster.name}",
+            hint="keep the backups before it, and look for the damaged pages in the log",
+        )
     return {
         "label": newest.label,
         "kind": newest.kind,

@@ -84,8 +84,11 @@ class Origin:
             "start",
         )  # fmt: skip
 
-    def stop(self) -> None:
-        self.run(f"{self.bindir}/pg_ctl", "-D", str(self.data), "-m", "immediate", "stop")
+    def stop(self, mode: str = "immediate") -> None:
+        self.run(f"{self.bindir}/pg_ctl", "-D", str(self.data), "-m", mode, "stop")
+
+    def expire_newest(self) -> None:
+        self.pgbackrest(f"--set={self.newest_label()}", "expire")
 
     def backup_file(self, data: Path | PurePosixPath, log: Path | PurePosixPath) -> str:
         return (

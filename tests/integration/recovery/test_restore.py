@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import secrets
 from pathlib import Path
@@ -242,6 +243,35 @@ async def test_the_copy_reaches_nobody(trial: Trial):
         await connection.execute("create table t (a int)")
         await connection.execute("select pg_switch_wal()")
     assert contents(trial.origin.repository) == before
+
+
+async def test_damage_that_was_there_when_the_backup_was_taken_is_found(trial: Trial):
+    """pgBackRest warns of it, ends with 0 and restores it faithfully."""
+    origin = trial.origin
+    for statement in (
+        "create table rotten as select g, repeat('r', 100) from generate_series(1, 2000) g",
+        "vacuum (freeze) rotten",
+        "checkpoint",
+    ):
+        origin.sql(statement, "shop")
+    file = origin.data / str(origin.value("select pg_relation_filepath('rotten')", "shop"))
+    origin.stop("fast")
+    flip(file, 8192 + 4000)
+    origin.start()
+    try:
+        origin.pgbackrest("--type=full", "backup")
+        (stanza,) = json.loads(origin.pgbackrest("--output=json", "info"))
+        assert stanza["backup"][-1]["error"] is True
+        await trial.mark()
+        await trial.restore()
+        await trial.look()
+    finally:
+        origin.sql("drop table rotten", "shop")
+        origin.expire_newest()
+    judged = trial.judge()
+    assert judged.verdict is Verdict.FAILED
+    assert judged.reasons[0].startswith("structure: pg_amcheck found corruption")
+    assert any(reason.startswith("checksums: pg_checksums") for reason in judged.reasons)
 
 
 def contents(folder: Path) -> dict[str, tuple[int, float]]:

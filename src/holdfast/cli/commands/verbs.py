@@ -14,6 +14,7 @@ from holdfast.cli.proof_text import proof_text
 from holdfast.core.change import Json
 from holdfast.core.promise import Verdict
 from holdfast.providers.settings import Settings
+from holdfast.recovery.drills.kill_primary import SCOPES
 
 
 def _operate(
@@ -89,8 +90,8 @@ Examples:
 @click.argument("drill_id", metavar="DRILL")
 @click.option(
     "--scope",
-    type=click.Choice(["postmaster", "node"]),
-    default="postmaster",
+    type=click.Choice(SCOPES),
+    default=SCOPES[0],
     show_default=True,
     help="Kill the server alone, or every process of its node.",
 )
