@@ -52,8 +52,7 @@ lock-check: setup-dev ## Check the lock files against pyproject.toml
 	@$(BIN)/pytest -q tests/unit/house/test_lock.py
 
 benchmark: setup-dev ## Measure this machine and write docs/reference/benchmarks.md
-	@[ -d benchmark ] || { echo "benchmark: there is nothing to measure yet" >&2; exit 1; }
-	@$(BIN)/python -m benchmark
+	@$(BIN)/python -m benchmark $(BENCHMARK_ARGS)
 
 docs: setup-dev ## Write the generated pages and schemas anew
 	@$(BIN)/pytest -q -m docs --refresh-golden tests/unit

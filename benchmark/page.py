@@ -23,13 +23,15 @@ INTRODUCTION = """\
 # Benchmarks
 
 What Holdfast claims about speed, measured on one machine, ours and the other in turns, so that
-both meet the same noise. A ratio is taken round by round; what is judged is the median of the
-rounds, and counts in full. To measure your own machine and write this page anew:
+both meet the same noise. A ratio is taken round by round. Ratios and times are judged by the median
+of the rounds; writes lost and statements failed are summed. To measure your own machine and write
+this page anew:
 
     make benchmark
 
-That takes about half an hour, in a home of its own, and removes everything it started. Parts of
-it: `.venv/bin/python -m benchmark ready gaps`; to see only that it works: `--quick`.
+That takes about half an hour, in a home of its own, and removes everything it started. It ends with
+1 if a claim was missed. Parts of it: `make benchmark BENCHMARK_ARGS="ready gaps"`; to see only that
+it works: `BENCHMARK_ARGS=--quick`. The raw runs are in [benchmark/results](../../benchmark/results).
 """
 
 TITLES = {
