@@ -8,6 +8,8 @@ SOURCES := src tests $(wildcard benchmark fuzz scripts)
 SCRIPTS := $(shell find scripts src -name '*.sh')
 # One pytest run, the quick parts first, so that one closing line counts everything.
 SUITES := $(wildcard tests/unit tests/contract tests/integration tests/scenario)
+# Tests with real servers mostly wait: three files at a time take a third of the time on two cores.
+PARALLEL ?= -n 3 --dist loadfile
 PYTEST_ARGS ?=
 
 help: ## Show the targets
@@ -26,13 +28,13 @@ demo-down: setup ## Remove everything that the demo made
 	@$(BIN)/holdfast demo --down
 
 test: setup-dev ## Run every test: unit, contract, integration, scenario
-	@$(BIN)/pytest $(SUITES) $(PYTEST_ARGS)
+	@$(BIN)/pytest $(SUITES) $(PARALLEL) $(PYTEST_ARGS)
 
 test-unit: setup-dev ## Run the unit and contract tests: no server, no network, under 30 s
-	@$(BIN)/pytest $(wildcard tests/unit tests/contract) $(PYTEST_ARGS)
+	@$(BIN)/pytest $(wildcard tests/unit tests/contract) $(PARALLEL) $(PYTEST_ARGS)
 
 test-integration: setup-dev ## Run the tests that start real servers
-	@$(BIN)/pytest $(wildcard tests/integration tests/scenario) $(PYTEST_ARGS)
+	@$(BIN)/pytest $(wildcard tests/integration tests/scenario) $(PARALLEL) $(PYTEST_ARGS)
 
 lint: setup-dev ## Check style, types, layers and shell scripts
 	@$(BIN)/ruff check $(SOURCES)

@@ -42,7 +42,8 @@ from holdfast.system.etcd import Credentials, EtcdClient
 from holdfast.system.tls import Identity
 from tests.conftest import find_program
 
-SUBNET = "127.61.0"
+SUBNET = f"127.61.{os.getpid() % 254 + 1}"
+"""Another one in every process that runs tests."""
 CLUSTER = "shop"
 PREFIX = f"/holdfast/{CLUSTER}/"
 DATABASES = ("shop", "stock")
