@@ -1,7 +1,7 @@
 # The front door. `.ci/run` calls the same targets.
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo demo-down test test-unit test-integration lint format lock \
-        lock-check benchmark docs
+        lock-check benchmark picture docs
 
 BIN := .venv/bin
 SOURCES := src tests $(wildcard benchmark fuzz scripts)
@@ -55,6 +55,9 @@ lock-check: setup-dev ## Check the lock files against pyproject.toml
 
 benchmark: setup-dev ## Measure this machine and write docs/reference/benchmarks.md
 	@$(BIN)/python -m benchmark $(BENCHMARK_ARGS)
+
+picture: setup ## Record the demo anew for the README; on a quiet machine
+	@$(BIN)/python scripts/picture.py
 
 docs: setup-dev ## Write the generated pages and schemas anew
 	@$(BIN)/pytest -q -m docs --refresh-golden tests/unit

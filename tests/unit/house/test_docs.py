@@ -1,0 +1,104 @@
+"""The reference is what the code says, and no page shows a command that there is not."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import cast
+
+import click
+import pytest
+
+from holdfast.api.application import application
+from holdfast.app.wiring import Control
+from holdfast.cli.main import cli
+from holdfast.core import layout
+from tests.unit.house import reference_pages
+
+ROOT = Path(__file__).parents[3]
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+SETTING = re.compile(r"\bHOLDFAST_[A-Z][A-Z_]*[A-Z]\b")
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```|^((?: {4}.*\n)+)", re.DOTALL | re.MULTILINE)
+INLINE = re.compile(r"`(holdfast [^`\n]+)`")
+INTERNAL = {"HOLDFAST_DEMO_URI", "HOLDFAST_SANDBOX", "HOLDFAST_COMPLETE"}
+"""Between our own programs, and never set by anybody."""
+
+
+@pytest.mark.docs
+def test_the_command_line_is_described_as_it_is(generated):
+    generated("docs/reference/cli.md", reference_pages.command_line())
+
+
+@pytest.mark.docs
+def test_the_api_is_described_as_it_is(generated):
+    document = application(cast(Control, None), token="t").openapi()
+    generated("docs/reference/api.md", reference_pages.api(document))
+
+
+@pytest.mark.docs
+def test_errors_and_exit_codes_are_described_as_they_are(generated):
+    generated("docs/reference/errors.md", reference_pages.errors_page())
+
+
+def commands_in(page: Path) -> set[str]:
+    """Every `holdfast ...` of a page, in blocks and in running text."""
+    text = page.read_text()
+    found = set(INLINE.findall(text))
+    for fence, fenced, indented in BLOCK.findall(text):
+        if fence in ("", "sh", "console"):
+            for typed in (fenced or indented).splitlines():
+                line = typed.strip().removeprefix("$ ")
+                found |= set(re.findall(r"\$\((holdfast [^()]+)\)", line))
+                if line.startswith("holdfast "):
+                    found.add(line)
+    return found
+
+
+def words(command: str) -> list[str]:
+    """The arguments of one command, without what a shell would do with its output."""
+    split = shlex.split(command, comments=True)[1:]
+    ends = [place for place, word in enumerate(split) if word in ("|", ">", ">>", "&&", ";", "&")]
+    return split[: ends[0]] if ends else split
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_of_a_page_exists_with_its_options(page):
+    wrong = {}
+    for command in commands_in(page):
+        if re.search(r"[\[\]…]|\.\.\.", command):  # a usage line
+            continue
+        group, arguments = cli, words(command)
+        context = click.Context(cli, info_name="holdfast")
+        try:
+            while isinstance(group, click.Group) and arguments:
+                if arguments[0].startswith("-"):
+                    break
+                name, found, arguments = group.resolve_command(context, arguments)
+                assert found is not None
+                group = found
+                context = click.Context(found, info_name=name, parent=context)
+            if arguments and not isinstance(group, click.Group):
+                group.make_context("holdfast", arguments, parent=context.parent)
+        except click.MissingParameter:
+            continue  # the name of a command in running text
+        except click.UsageError as error:
+            wrong[command] = error.format_message()
+    assert wrong == {}
+
+
+def test_every_setting_is_described():
+    places = [*ROOT.glob("src/**/*.py"), *ROOT.glob("scripts/*.sh"), *ROOT.glob("src/**/*.sh")]
+    used = {name for place in places for name in SETTING.findall(place.read_text())}
+    described = set(SETTING.findall((ROOT / "docs/reference/configuration.md").read_text()))
+    assert used - INTERNAL - described == set()
+    assert described - used == set()
+
+
+def test_every_port_is_described():
+    page = (ROOT / "docs/reference/configuration.md").read_text()
+    ports = {name: port for name, port in vars(layout).items() if name.endswith("_PORT")}
+    assert {name for name, port in ports.items() if f"| {port} |" not in page} == set()
+
+
+def test_every_example_document_is_mentioned():
+    text = "".join(page.read_text() for page in PAGES)
+    assert [each.name for each in ROOT.glob("examples/*.yaml") if each.name not in text] == []
