@@ -173,6 +173,15 @@ def test_a_control_plane_that_dies_in_a_restore_test_goes_on_with_it(site: RealS
     assert ended[0]["outcome"]["verdict"] == "proven", ended[0]["outcome"]
 
 
+def test_a_cancelled_restore_test_leaves_nothing_but_what_was_proven_before(site: RealSite):
+    before = newest(site, "restore-test")
+    (operation,) = site.json("verify", "orders", "--no-wait")
+    site.run("op", "cancel", operation["id"])
+    ran = site.run("op", "watch", operation["id"], "-o", "json", exit_code=1)
+    assert ran.data[0]["state"] == "cancelled"
+    assert newest(site, "restore-test") == before
+
+
 def test_what_an_operation_that_is_gone_left_behind_is_removed(site: RealSite):
     folder = Path(site.layout.sandboxes) / "op-222222222"
     folder.mkdir()

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 
 from holdfast.core.change import Json
-from holdfast.core.errors import Error, NotFound
+from holdfast.core.errors import Cancelled, Error, NotFound
 from holdfast.core.layout import FIRST_SANDBOX_HOST, LAST_SANDBOX_HOST
 from holdfast.core.promise import Evidence
 from holdfast.engines.postgresql import counts, sandbox_probe, witness
@@ -47,6 +47,8 @@ async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
     except Error as error:
         problem = error
     await run.step("destroy the sandbox", _destroy, run, sandbox, always=True)
+    if isinstance(problem, Cancelled):
+        raise problem  # nobody wanted to know: what was proven before stands
     said = problem.message if problem else ""
     outcome: dict[str, Json] = await run.step(
         "judge and record", _record, run, cluster, seen, said, always=True
