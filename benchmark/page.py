@@ -31,7 +31,8 @@ this page anew:
 
 That takes about half an hour, in a home of its own, and removes everything it started. It ends with
 1 if a claim was missed. Parts of it: `make benchmark BENCHMARK_ARGS="ready gaps"`; to see only that
-it works: `BENCHMARK_ARGS=--quick`. The raw runs are in [benchmark/results](../../benchmark/results).
+it works: `BENCHMARK_ARGS=--quick`. The raw runs stand in
+[benchmark/results](../../benchmark/results).
 """
 
 TITLES = {

@@ -9,8 +9,12 @@ from typing import Any
 
 from benchmark.bare import bare
 from benchmark.options import Options
-from benchmark.place import DATABASE, Place
+from benchmark.place import DATABASE, Place, engine
 from holdfast.app.wiring import real_platform
+from holdfast.core.errors import Error
+from holdfast.engines.postgresql.cluster import POSTGRES, Cluster
+from holdfast.engines.postgresql.doors import Doors
+from holdfast.engines.postgresql.leadership import to_leader
 
 
 async def measure(at: Place, options: Options) -> AsyncIterator[dict[str, Any]]:
@@ -38,6 +42,8 @@ async def _apply(at: Place) -> dict[str, Any]:
     begun = time.monotonic()
     await at.apply()
     seconds = time.monotonic() - begun
+    async with engine(at) as (_, cluster, doors):
+        await _surely_ready(cluster, doors)
     newest = (await at.json("op", "list", "--database", DATABASE, "--limit", "1"))[0]
     operation = await at.json("op", "show", newest["id"])
     zero = datetime.fromisoformat(operation["started_at"])
@@ -48,6 +54,22 @@ async def _apply(at: Place) -> dict[str, Any]:
             for step in operation["steps"]
         ],
     }
+
+
+async def _surely_ready(cluster: Cluster, doors: Doors) -> None:
+    """Hold "ready" against the bare cluster's: replicas stream, and a commit waits for one."""
+    connect = await to_leader(cluster, doors)
+    async with connect(POSTGRES) as connection:
+        cursor = await connection.execute(
+            "select count(*), count(*) filter (where sync_state in ('sync', 'quorum'))"
+            " from pg_stat_replication where state = 'streaming' and application_name = any(%s)",
+            [[node.name for node in cluster.nodes]],
+        )
+        streaming, synchronous = await cursor.fetchone() or (0, 0)
+    if streaming != len(cluster.nodes) - 1 or not synchronous:
+        raise Error(
+            f"apply said ready while {streaming} replicas streamed, {synchronous} synchronously"
+        )
 
 
 def _since(zero: datetime, moment: str) -> float:
