@@ -91,6 +91,9 @@ def _resources(cluster: Cluster) -> Iterator[Resource]:
     )
     yield _folders("cluster/folders", cluster_folders(cluster), cluster)
     yield _files("cluster/files", cluster_templates(cluster), ("cluster/folders",))
+    # The longest chain behind the leader, so it stands in front of what could begin with it: the
+    # first backup is then taken while the replicas are made, not after everything else.
+    yield from _recoverability(cluster)
     for node in cluster.nodes:
         yield from _node(cluster, node)
     yield Resource(
@@ -108,7 +111,6 @@ def _resources(cluster: Cluster) -> Iterator[Resource]:
             after=("leader", *resource.after),
             reason=resource.reason,
         )
-    yield from _recoverability(cluster)
 
 
 def wanted_catalog(cluster: Cluster) -> list[Resource]:
