@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable
 from pathlib import Path
-from typing import TypeVar
 
+from holdfast.app import site_etcd
 from holdfast.app.site_lock import held
+from holdfast.app.site_programs import ensure_running, or_log
 from holdfast.app.site_status import Part, api_health, status
 from holdfast.app.site_steps import Progress, Step, quiet, run, step, together
 from holdfast.app.site_stop import down
@@ -30,8 +30,6 @@ from holdfast.providers.doors import CONTROL_PLANE, SiteDoors, furnish, open_sit
 from holdfast.providers.settings import Settings
 from holdfast.system.host import Priority, Program
 from holdfast.system.supervisor import trim
-
-T = TypeVar("T")
 
 __all__ = ["Part", "Progress", "Step", "control_plane", "down", "keep_supervisor", "status", "up"]
 _POLL_S = 0.1
@@ -53,7 +51,7 @@ async def up(settings: Settings, *, progress: Progress = quiet, serve: bool = Tr
             await _start_supervisor(doors)
         await together(
             run("control database", progress, _bring_up_database(doors)),
-            run("etcd", progress, _bring_up_etcd(doors)),
+            run("etcd", progress, site_etcd.bring_up(doors)),
             run("runtime", progress, _copy_runtime(doors)),
         )
         await _start_clusters(doors)
@@ -92,6 +90,7 @@ async def _start_supervisor(doors: SiteDoors) -> None:
         return
     await asyncio.to_thread(local.check_ports, doors.site)
     await asyncio.to_thread(control_database.clear_leftovers, doors.site)
+    await asyncio.to_thread(site_etcd.keep_blank_ones_down, doors)
     # After a cold start the clusters wait for etcd: a read that reaches a member before it has
     # a leader blocks all its reads for seven seconds (etcd 3.4). What still runs is adopted.
     etcd = [etcd_members.program_of(member) for member in etcd_members.MEMBERS]
@@ -112,19 +111,8 @@ async def _bring_up_database(doors: SiteDoors) -> None:
     )
     await control_database.create(doors.site, doors.host, installation)
     program = control_database.program(doors.site, installation)
-    await _ensure_running(doors, program)
-    await _or_log(doors, program.name, control_database.wait_ready(doors.database_url))
-
-
-async def _bring_up_etcd(doors: SiteDoors) -> None:
-    await asyncio.to_thread(etcd_members.prepare, doors.site, doors.authority)
-    for member in etcd_members.MEMBERS:
-        await _ensure_running(doors, etcd_members.program(doors.site, member))
-    credentials = await asyncio.to_thread(doors.etcd_credentials)
-    async with doors.etcd() as client:
-        first = etcd_members.program_of(1)
-        await _or_log(doors, first, etcd_members.wait_healthy(client))
-    await etcd_members.secure(doors.site, doors.etcd_identity, credentials)
+    await ensure_running(doors, program)
+    await or_log(doors, program.name, control_database.wait_ready(doors.database_url))
 
 
 async def _copy_runtime(doors: SiteDoors) -> None:
@@ -142,8 +130,8 @@ async def _start_clusters(doors: SiteDoors) -> None:
 
 
 async def _bring_up_control_plane(doors: SiteDoors, timeout_s: float = 60.0) -> None:
-    await _ensure_running(doors, control_plane(doors))
-    await _or_log(doors, CONTROL_PLANE, _wait_for_api(doors, timeout_s))
+    await ensure_running(doors, control_plane(doors))
+    await or_log(doors, CONTROL_PLANE, _wait_for_api(doors, timeout_s))
 
 
 async def _wait_for_api(doors: SiteDoors, timeout_s: float) -> None:
@@ -159,35 +147,6 @@ async def _wait_for_api(doors: SiteDoors, timeout_s: float) -> None:
                     subject="control plane",
                 ) from error
         await asyncio.sleep(_POLL_S)
-
-
-async def _ensure_running(doors: SiteDoors, program: Program) -> None:
-    await doors.supervisor.ensure(program)
-    found = (await doors.supervisor.status()).get(program.name)
-    if found is None or found.state in ("stopped", "failed"):
-        await doors.supervisor.start(program.name)
-
-
-async def _or_log(doors: SiteDoors, name: str, work: Awaitable[T]) -> T:
-    """Add the end of the program's log to the error when it does not come up."""
-    try:
-        return await work
-    except TimedOut as error:
-        log = doors.supervisor.log_of(name)
-        tail = await asyncio.to_thread(_tail, log)
-        raise TimedOut(
-            f"{error.message}; the end of {log} reads: {tail or 'nothing'}",
-            subject=error.subject,
-            hint=f"look into {log}",
-        ) from error
-
-
-def _tail(log: Path) -> str:
-    try:
-        lines = log.read_bytes()[-2000:].decode(errors="replace").strip().splitlines()
-    except OSError:
-        return ""
-    return lines[-1][:400] if lines else ""
 
 
 def _trim_logs(doors: SiteDoors) -> None:

@@ -113,8 +113,12 @@ async def _etcd(doors: SiteDoors, services: Mapping[str, ServiceStatus]) -> list
     except Error as error:
         return [replace(part, healthy=False, detail=error.message) for part in parts]
     found = []
+    lost = [etcd_members.program_of(member) for member in etcd_members.lost(doors.site)]
     for part, endpoint in zip(parts, doors.site.etcd_endpoints, strict=True):
         member = health[endpoint]
+        if part.name in lost:
+            found.append(replace(part, healthy=False, detail="its data are gone: run holdfast up"))
+            continue
         detail = "leader" if member.is_leader else part.detail
         if part.pid is not None and not member.healthy:
             detail = member.detail

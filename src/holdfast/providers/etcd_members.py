@@ -6,15 +6,16 @@ import asyncio
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from holdfast.core.errors import Error, NotFound, TimedOut
+from holdfast.core.errors import Error, NotFound, TimedOut, Transient
 from holdfast.core.layout import ETCD_CLIENT_PORT, ETCD_PEER_PORT, Site
 from holdfast.providers import pki
 from holdfast.providers.authority import SiteAuthority
 from holdfast.system.etcd import Credentials, EtcdClient, MemberHealth
 from holdfast.system.host import Priority, Program
-from holdfast.system.local_host import PATH, make_folder
+from holdfast.system.local_host import PATH, make_folder, remove_path
 from holdfast.system.supervisor import put_file
 from holdfast.system.tls import Identity
 
@@ -32,7 +33,7 @@ listen-peer-urls: https://{address}:{peer_port}
 initial-advertise-peer-urls: https://{address}:{peer_port}
 initial-cluster: {cluster}
 initial-cluster-token: holdfast-{site}
-initial-cluster-state: new
+initial-cluster-state: {state}
 client-transport-security:
   cert-file: {folder}/pki/member.crt
   key-file: {folder}/pki/member.key
@@ -51,8 +52,6 @@ auto-compaction-retention: 1h
 quota-backend-bytes: 536870912
 enable-v2: false
 # On by default among the flags, off by default in a file.
-enable-grpc-gateway: true
-# Not the default when a file configures etcd.
 enable-grpc-gateway: true
 logger: zap
 log-level: warn
@@ -75,6 +74,13 @@ def binary() -> str:
     return found
 
 
+def lost(site: Site) -> tuple[int, ...]:
+    """Members whose data are gone although the cluster was complete once."""
+    if not _complete(site).exists():
+        return ()
+    return tuple(member for member in MEMBERS if not _has_data(site, member))
+
+
 def prepare(site: Site, authority: SiteAuthority) -> None:
     """Folders, certificates and configuration of all members."""
     make_folder(Path(site.home) / "etcd", 0o711)
@@ -93,7 +99,44 @@ def prepare(site: Site, authority: SiteAuthority) -> None:
             pki.Request(program_of(member), (address, "127.0.0.1")),
             owner=site.os_user,
         )
-        put_file(Path(_configuration_file(site, member)), _configuration(site, member), 0o644)
+    _configure(site)
+
+
+async def readmit(site: Site, client: EtcdClient, member: int, *, timeout_s: float = 30.0) -> None:
+    """Have the others expect a blank member in the place of one whose data are gone.
+
+    The member must not run; it may start afterwards. Raises `Transient` when the others do not
+    agree in time: it takes them seconds to trust each other after they have started themselves.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            await client.replace_member(_peer_url(site, member))
+            break
+        except Transient:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(_POLL_S)
+    # What is left of its data belongs to the member that it was.
+    for path in Path(site.etcd(member) / "data").iterdir():
+        remove_path(path)
+    _configure(site, expected=member)
+
+
+def note_complete(site: Site) -> None:
+    """Remember that all members had data: from now on, one without has lost them.
+
+    Such a member must not simply start: it would vote under the name of one that has promised to
+    remember, and end in a panic at best.
+    """
+    if all(_has_data(site, member) for member in MEMBERS):
+        put_file(_complete(site), b"")
+        _configure(site)
+
+
+def begin_anew(site: Site) -> None:
+    """Forget that there ever was a cluster. Only right when no member has data."""
+    remove_path(_complete(site))
 
 
 def program(site: Site, member: int) -> Program:
@@ -153,18 +196,41 @@ def _configuration_file(site: Site, member: int) -> str:
     return str(site.home / "etcd" / f"{member}.yml")
 
 
-def _configuration(site: Site, member: int) -> bytes:
-    peers = (
-        f"{program_of(number)}=https://{address}:{ETCD_PEER_PORT}"
-        for number, address in zip(MEMBERS, site.etcd_addresses, strict=True)
-    )
+def _complete(site: Site) -> Path:
+    return Path(site.home / "etcd" / "complete")
+
+
+def _has_data(site: Site, member: int) -> bool:
+    return any(Path(site.etcd(member) / "data/member/wal").glob("*.wal"))
+
+
+def _peer_url(site: Site, member: int) -> str:
+    return f"https://{site.etcd_addresses[member - 1]}:{ETCD_PEER_PORT}"
+
+
+def _configure(site: Site, expected: int | None = None) -> None:
+    """Write the members' files; `expected` may join a complete cluster without any data.
+
+    What they say of the cluster counts for members without data only. Of a complete cluster it is
+    wrong on purpose: etcd then refuses to start without data.
+    """
+    complete = _complete(site).exists()
+    for member in MEMBERS:
+        state = "existing" if complete else "new"
+        peers = (member,) if complete and member != expected else MEMBERS
+        text = _configuration(site, member, state, peers)
+        put_file(Path(_configuration_file(site, member)), text, 0o644)
+
+
+def _configuration(site: Site, member: int, state: str, peers: Sequence[int]) -> bytes:
     return _CONFIGURATION.format(
+        state=state,
         name=program_of(member),
         folder=site.etcd(member),
         address=site.etcd_addresses[member - 1],
         client_port=ETCD_CLIENT_PORT,
         peer_port=ETCD_PEER_PORT,
-        cluster=",".join(peers),
+        cluster=",".join(f"{program_of(peer)}={_peer_url(site, peer)}" for peer in peers),
         site=site.id,
         ca=site.ca_certificate,
     ).encode()

@@ -228,6 +228,16 @@ class EtcdClient(EtcdUsers):
             detail="" if healthy else "it answers, but has no quorum",
         )
 
+    async def replace_member(self, peer_url: str) -> None:
+        """Have a blank member expected at `peer_url`, and the one that was there forgotten."""
+        listed = await self._gateway.call("/v3/cluster/member/list", {})
+        for member in listed["members"]:
+            if peer_url in member.get("peerURLs", []):
+                with contextlib.suppress(NotFound):
+                    await self._gateway.call("/v3/cluster/member/remove", {"ID": member["ID"]})
+        with contextlib.suppress(Conflict):
+            await self._gateway.call("/v3/cluster/member/add", {"peerURLs": [peer_url]})
+
 
 class _CompactedError(Exception):
     """The revision that a watch would go on from is history."""

@@ -79,6 +79,10 @@ class Supervisor:
             os.chown(at, 0, who.gid)
         return put_file(self.paths.definition(program.name), section) or changed
 
+    def undefine(self, name: str) -> None:
+        """Remove the program's section; a supervisord that starts later does not know it."""
+        remove_path(self.paths.definition(name))
+
     async def matches(self, program: Program) -> bool:
         """Whether the program is defined exactly so."""
         return await asyncio.to_thread(self._is_defined, program)
