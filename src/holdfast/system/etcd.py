@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Literal, NamedTuple, Self
 
 from holdfast.core.change import Json
-from holdfast.core.errors import Forbidden, NotFound, Transient
+from holdfast.core.errors import Conflict, Forbidden, NotFound, Transient
 from holdfast.system.etcd_gateway import Credentials, Gateway
 from holdfast.system.etcd_users import EtcdUsers, key_range
 from holdfast.system.tls import Identity
