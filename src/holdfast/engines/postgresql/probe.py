@@ -7,12 +7,15 @@ import asyncio
 import psycopg
 
 from holdfast.core.errors import Error
-from holdfast.engines.postgresql.cluster import Cluster
+from holdfast.engines.postgresql.cluster import POSTGRES, Cluster
 from holdfast.engines.postgresql.doors import Doors
 from holdfast.engines.postgresql.endpoints import Role, login, uri
+from holdfast.engines.postgresql.leadership import to_leader
 from holdfast.engines.postgresql.perform.waiting import until
+from holdfast.spec.model import Synchronous
 from holdfast.system import postgresql
 
+SYNCHRONOUS = "select count(*) from pg_stat_replication where sync_state in ('sync', 'quorum')"
 # A message in the WAL is a write that commits, waits for its standby and leaves nothing behind.
 WRITE = "select pg_logical_emit_message(true, 'holdfast', 'probe')"
 
@@ -20,10 +23,35 @@ WRITE = "select pg_logical_emit_message(true, 'holdfast', 'probe')"
 async def takes_writes(cluster: Cluster, doors: Doors, *, deadline_s: float = 60.0) -> None:
     """Return once a commit came back through the direct and the pooled endpoint.
 
-    Raises `TimedOut` with what the endpoint said last.
+    In a tier with synchronous replicas that is a commit which one of them has. Raises `TimedOut`
+    with what the endpoint said last.
     """
+    await _a_replica_is_synchronous(cluster, doors, deadline_s)
     await asyncio.gather(
         *(_endpoint(cluster, doors, pooled, deadline_s) for pooled in (False, True))
+    )
+
+
+async def _a_replica_is_synchronous(cluster: Cluster, doors: Doors, deadline_s: float) -> None:
+    """In a new cluster, Patroni names the synchronous replicas after they have begun to stream.
+
+    Until then commits wait for nobody, so that one which came back would prove nothing.
+    """
+    if cluster.tier.synchronous is Synchronous.OFF or len(cluster.nodes) == 1:
+        return
+
+    async def outstanding() -> str:
+        try:
+            connect = await to_leader(cluster, doors)
+            async with connect(POSTGRES) as connection:
+                cursor = await connection.execute(SYNCHRONOUS)
+                row = await cursor.fetchone()
+        except (Error, psycopg.Error) as error:
+            return str(error).strip().partition("\n")[0]
+        return "" if row and row[0] else "no replica is synchronous"
+
+    await until(
+        outstanding, doors, deadline_s=deadline_s, what=f"a synchronous replica of {cluster.name}"
     )
 
 
