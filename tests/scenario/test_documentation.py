@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,11 +118,13 @@ class Reader:
             f"{step.command}\nstatus=$?; echo; echo '--end' $status; (exit $status)\n"
             for step in steps
         )
+        begun = time.monotonic()
         done = subprocess.run(
             ["bash", "-c", f"exec 2>&1\n{script}"], cwd=ROOT, env=self.environment(),
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
             timeout=COMMAND_S,
         )  # fmt: skip
+        print(f"{page.name}:{steps[0].line}: {time.monotonic() - begun:.1f} s")
         came = re.split(r"^--end (\d+)\n", done.stdout, flags=re.MULTILINE)
         for step, text, status in zip(steps, came[::2], came[1::2], strict=False):
             told = f"{page.name}:{step.line}: $ {step.command}\n{text}ended with {status}"
