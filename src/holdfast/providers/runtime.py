@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import importlib.metadata
+import importlib.util
 import re
 import secrets
 import shutil
@@ -72,13 +73,11 @@ async def _copied(site: Site, host: Host, python: str, sources: list[tuple[Path,
         return folder
     beside = folder.with_name(f".{name}.{secrets.token_hex(4)}")
     try:
-        await asyncio.to_thread(_copy, sources, beside)
-        # The user cannot write here: without this, every start would compile anew.
-        await host.run(
-            [python, "-s", "-m", "compileall", "-q", "-j", "0", str(beside)],
-            timeout_s=300,
-            check=False,
-        )
+        if not await asyncio.to_thread(_copy, sources, beside):
+            # The user cannot write here: without this, every start would compile anew.
+            await host.run(
+                [python, "-s", "-m", "compileall", "-q", str(beside)], timeout_s=300, check=False
+            )
         await asyncio.to_thread(_settle, beside, folder)
     finally:
         await asyncio.to_thread(shutil.rmtree, beside, ignore_errors=True)
@@ -178,13 +177,34 @@ def _digest(sources: list[tuple[Path, str]]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _copy(sources: list[tuple[Path, str]], to: Path) -> None:
+def _copy(sources: list[tuple[Path, str]], to: Path) -> bool:
+    """Copy files, and what Python has compiled of them already. True if that is everything.
+
+    Compiled code counts as long as its source keeps size and time of change; the interpreter
+    of the copy has our own version.
+    """
     to.mkdir(parents=True)
+    complete = True
     for path, name in sources:
-        if path.is_file():
-            target = to / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
+        if not path.is_file():
+            continue
+        target = to / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, target)
+        if path.suffix == ".py":
+            complete = _copy_compiled(path, target) and complete
+    return complete
+
+
+def _copy_compiled(source: Path, target: Path) -> bool:
+    compiled = Path(importlib.util.cache_from_source(str(source)))
+    copy = Path(importlib.util.cache_from_source(str(target)))
+    copy.parent.mkdir(exist_ok=True)
+    try:
+        shutil.copyfile(compiled, copy)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _settle(beside: Path, folder: Path) -> None:

@@ -1,3 +1,6 @@
+import compileall
+import importlib.util
+import py_compile
 import shutil
 from pathlib import Path
 
@@ -45,3 +48,17 @@ def test_copy_can_be_read_by_everybody(tmp_path: Path) -> None:
     assert (tmp_path / "done/deep").stat().st_mode & 0o777 == 0o755
     assert not (tmp_path / "done/gone.py").exists()
     shutil.rmtree(tmp_path / "done")
+
+
+def test_what_is_compiled_already_is_not_compiled_again(tmp_path: Path) -> None:
+    source = tmp_path / "a.py"
+    source.write_text("one = 1\n")
+    assert not runtime._copy([(source, "a.py")], tmp_path / "first")
+    py_compile.compile(str(source))
+    assert runtime._copy([(source, "a.py")], tmp_path / "second")
+    copied = tmp_path / "second/a.py"
+    compiled = Path(importlib.util.cache_from_source(str(copied)))
+    before = compiled.read_bytes()
+    # Python itself agrees that it is up to date: it leaves it alone.
+    assert compileall.compile_file(str(copied), quiet=2)
+    assert compiled.read_bytes() == before
