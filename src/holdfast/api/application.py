@@ -1,9 +1,8 @@
-"""The ASGI application: routes, errors, guard, and the runtime's life."""
+"""The ASGI application: routes, errors, guard."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 from fastapi import FastAPI
 
@@ -14,25 +13,14 @@ from holdfast.api.routes import routers
 from holdfast.app.wiring import Control
 
 
-def application(control: Control, *, token: str) -> FastAPI:
-    """The API of a control plane. Its start waits until this process may run operations."""
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await control.runtime.start()
-        try:
-            yield
-        finally:
-            await control.runtime.stop()
-            await control.platform.store.close()
-
+def application(control: Control, *, token: Callable[[], str]) -> FastAPI:
+    """The API of a control plane that runs already. `token` is asked for every request."""
     app = FastAPI(
         title="Holdfast",
         version=holdfast.__version__,
         openapi_url="/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
-        lifespan=lifespan,
         separate_input_output_schemas=False,
     )
     app.state.control = control

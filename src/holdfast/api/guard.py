@@ -17,11 +17,14 @@ _OPEN = frozenset({"/v1/health"})
 
 
 class Guard:
-    """ASGI middleware: a bearer token on every path but the open ones, and small bodies only."""
+    """ASGI middleware: a bearer token on every path but the open ones, and small bodies only.
 
-    def __init__(self, app: ASGIApp, *, token: str) -> None:
+    `token` is asked for every request, so that a new one counts at once.
+    """
+
+    def __init__(self, app: ASGIApp, *, token: Callable[[], str]) -> None:
         self._app = app
-        self._token = token.encode()
+        self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through, or answer it."""
@@ -45,8 +48,9 @@ class Guard:
 
     def _is_known(self, header: bytes) -> bool:
         scheme, _, token = header.partition(b" ")
+        wanted = self._token().encode()
         # Constant time, or the token could be guessed byte by byte.
-        return scheme.lower() == b"bearer" and secrets.compare_digest(token, self._token)
+        return scheme.lower() == b"bearer" and secrets.compare_digest(token, wanted)
 
 
 async def _body(receive: Receive) -> bytes | None:

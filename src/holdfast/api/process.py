@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from pathlib import Path
 
 from holdfast.api import logs
@@ -31,14 +32,21 @@ async def _serve(found: Settings) -> None:
     plane = control(found, platform, workflows(), on_lost=exit_at_once)
     certificate, key = platform.doors.api_certificate
     listener = Listener(platform.site.api_address, API_PORT, certificate, key)
-    token = await asyncio.to_thread(Path(platform.site.token_file).read_text, "ascii")
     guardian = asyncio.create_task(_look_after_supervisor(found))
     try:
-        await answer(plane, listener, token=token.strip())
+        await answer(plane, listener, token=lambda: _token(Path(platform.site.token_file)))
     finally:
         guardian.cancel()
         await platform.patroni.close()
         await platform.etcd.close()
+
+
+def _token(file: Path) -> str:
+    """The token now. Without one nobody is let in: what is made up here, nobody knows."""
+    try:
+        return file.read_text("ascii").strip()
+    except OSError:
+        return secrets.token_hex()
 
 
 async def _look_after_supervisor(found: Settings) -> None:

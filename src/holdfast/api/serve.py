@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,13 +52,23 @@ def exit_at_once() -> None:
     os._exit(_LOST_LOCK_EXIT)
 
 
-async def serve(control: Control, listener: Listener, *, token: str) -> None:
+async def serve(control: Control, listener: Listener, *, token: Callable[[], str]) -> None:
     """Answer requests until SIGTERM or SIGINT; what is under way then is resumed by the next one.
 
-    Raises `Transient` when the control database stays away.
+    Where another process is at work already, this one waits for its end before it listens, and
+    a signal ends the wait at once. Raises `Transient` when the control database stays away.
     """
     logs.install()
     await _migrated(control.platform.store.url)
+    await control.runtime.start()
+    try:
+        await _answer(control, listener, token)
+    finally:
+        await control.runtime.stop()
+        await control.platform.store.close()
+
+
+async def _answer(control: Control, listener: Listener, token: Callable[[], str]) -> None:
     server = _Server(
         uvicorn.Config(
             application(control, token=token),
@@ -69,7 +79,7 @@ async def serve(control: Control, listener: Listener, *, token: str) -> None:
             http="h11",
             loop="asyncio",
             ws="none",
-            lifespan="on",
+            lifespan="off",
             access_log=False,
             log_config=None,
             server_header=False,

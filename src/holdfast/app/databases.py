@@ -11,6 +11,7 @@ from holdfast.core.change import Json
 from holdfast.core.errors import Conflict, Error, NotFound, Refused
 from holdfast.core.layout import POOL_RO_PORT, POOL_RW_PORT, POSTGRESQL_PORT
 from holdfast.engines.postgresql.cluster import Cluster
+from holdfast.engines.postgresql.doors import Doors
 from holdfast.engines.postgresql.endpoints import login, uri
 from holdfast.engines.postgresql.leadership import leader_name
 from holdfast.engines.postgresql.observe_node import Member
@@ -109,10 +110,7 @@ async def describe(control: Control, name: str) -> Summary:
 async def _summary(control: Control, record: Database) -> Summary:
     cluster = await stored_cluster(control.platform, record.name)
     engine = doors(control.platform)
-    try:
-        leader = await leader_name(cluster, engine)
-    except Error:
-        leader = None
+    leader = await _leader_if_known(cluster, engine)
     members = await topology(cluster, engine)
     return Summary(record, cluster.resolved, cluster, members, leader)
 
@@ -155,8 +153,16 @@ async def dsn(
         database=database or names[0],
         pooled=pooled,
         read_only=role == "ro",
-        leader=await leader_name(cluster, engine),
+        leader=await _leader_if_known(cluster, engine),
     )
+
+
+async def _leader_if_known(cluster: Cluster, engine: Doors) -> str | None:
+    """Who leads; None also when etcd cannot be asked, because nothing but speed depends on it."""
+    try:
+        return await leader_name(cluster, engine)
+    except Error:
+        return None
 
 
 async def delete(

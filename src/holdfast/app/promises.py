@@ -24,7 +24,7 @@ async def of(control: Control, name: str | None) -> list[Promise]:
             if record.phase == RETAINED:
                 continue
             terms = _terms(ResolvedDatabase.from_json(record.spec).tier)
-            latest = await evidence.latest(connection, record.name)
+            latest = await evidence.latest(connection, record.name, since=record.created_at)
             found += promises(record.name, terms, latest, now)
     return found
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,12 +27,18 @@ async def add(connection: AsyncConnection, proof: Evidence, *, operation_id: str
     await connection.execute(fresh.on_conflict_do_nothing())
 
 
-async def latest(connection: AsyncConnection, database: str) -> dict[str, Evidence]:
-    """The newest proof of each kind for one database."""
+async def latest(
+    connection: AsyncConnection, database: str, *, since: datetime
+) -> dict[str, Evidence]:
+    """The newest proof of each kind for one database.
+
+    `since` is when the database was created: an earlier one of the same name proves nothing
+    about it.
+    """
     table = tables.evidence
     query = (
         sa.select(table)
-        .where(table.c.database == database)
+        .where(table.c.database == database, table.c.at >= since)
         .ext(distinct_on(table.c.kind))
         .order_by(table.c.kind, table.c.at.desc(), table.c.id)
     )

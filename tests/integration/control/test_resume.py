@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import signal
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -129,6 +130,23 @@ def test_a_second_control_plane_waits_and_takes_over(plane: Plane, url: str, tmp
         first.wait(timeout=10)
         second.await_health()
         assert second.finished(operation_id)["outcome"] == {"names": SIX}
+    finally:
+        second.close()
+
+
+def test_a_second_control_plane_that_waits_ends_when_it_is_told_to(
+    plane: Plane, url: str, tmp_path: Path
+) -> None:
+    plane.start()
+    second = Plane(url, plane.folder)
+    try:
+        process = second.spawn()
+        deadline = time.monotonic() + 40
+        while "standby: another process runs the operations" not in plane.log:
+            assert time.monotonic() < deadline, plane.log
+            time.sleep(0.05)
+        process.terminate()
+        process.wait(timeout=10)
     finally:
         second.close()
 

@@ -169,7 +169,9 @@ async def test_the_newest_proof_of_each_kind_counts(store: Store) -> None:
     async with store.begin() as c:
         for proof in (new, old, old):
             await evidence.add(c, proof)
-        assert await evidence.latest(c, "orders") == {"restore": new}
+        assert await evidence.latest(c, "orders", since=at) == {"restore": new}
+        # A database of that name that came later has proven nothing yet.
+        assert await evidence.latest(c, "orders", since=at + timedelta(days=2)) == {}
         assert await evidence.history(c, "orders", "restore") == (new, old)
 
 

@@ -170,7 +170,8 @@ def main() -> None:
     plane = control(Settings(FOLDER), platform, WORKFLOWS, on_lost=exit_at_once)
     pki = FOLDER / "pki"
     listener = Listener(site.api_address, API_PORT, pki / "ca.crt", pki / "api.key")
-    asyncio.run(serve(plane, listener, token=(FOLDER / "api.token").read_text().strip()))
+    token = (FOLDER / "api.token").read_text().strip()
+    asyncio.run(serve(plane, listener, token=lambda: token))
 
 
 if __name__ == "__main__":

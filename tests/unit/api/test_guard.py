@@ -20,7 +20,7 @@ async def repeat(scope: Scope, receive: Receive, send: Send) -> None:
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(Guard(repeat, token="t0ken"))
+    transport = httpx.ASGITransport(Guard(repeat, token=lambda: "t0ken"))
     async with httpx.AsyncClient(transport=transport, base_url="https://test") as opened:
         yield opened
 

@@ -30,7 +30,7 @@ def test_the_command_line_is_described_as_it_is(generated):
 
 @pytest.mark.docs
 def test_the_api_is_described_as_it_is(generated):
-    document = application(cast(Control, None), token="t").openapi()
+    document = application(cast(Control, None), token=str).openapi()
     generated("docs/reference/api.md", reference_pages.api(document))
 
 
