@@ -1,7 +1,8 @@
 """What scenarios share: a real site, made and ended through the command line.
 
-    site        a site that is up; one for all tests of a module
-    make_site   makes more of them, for tests that need one of their own
+    site        a site that is up, the same one for all modules: leave it up, and without the
+                databases that you made in it
+    make_site   makes more of them, for tests that break one or need one of their own
 
 They take whole minutes on a slow machine, so every test here may run longer than others.
 """
@@ -9,6 +10,7 @@ They take whole minutes on a slow machine, so every test here may run longer tha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,10 +23,23 @@ _TIMEOUT_S = 300
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.is_relative_to(__file__.rpartition("/")[0]):
+        if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.slow)
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(_TIMEOUT_S))
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[RealSite]:
+    """A site that is up and knows the tier `quick`."""
+    demand(*_PROGRAMS)
+    made = RealSite.new()
+    try:
+        made.run("up")
+        made.take_over_quick_tier()
+        yield made
+    finally:
+        made.close()
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +55,5 @@ def make_site() -> Iterator[Callable[[], RealSite]]:
     try:
         yield make
     finally:
-        for site in made:
-            site.close()
-
-
-@pytest.fixture(scope="module")
-def site(make_site: Callable[[], RealSite]) -> RealSite:
-    """A site that is up, with no database in it."""
-    made = make_site()
-    made.run("up")
-    return made
+        for each in made:
+            each.close()

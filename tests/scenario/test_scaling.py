@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -14,13 +15,14 @@ NAME = "shop"
 
 
 @pytest.fixture(scope="module")
-def document(site: RealSite) -> Path:
+def document(site: RealSite) -> Iterator[Path]:
     """A database of one node, with a table to write to."""
     path = site.document(NAME, nodes=1)
     site.apply(path)
     with psycopg.connect(site.dsn(NAME, "--role", "migrator"), autocommit=True) as connection:
         connection.execute(Writer.TABLE)
-    return path
+    yield path
+    site.run("delete", NAME, "--purge", "--yes")
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,7 @@ def test_from_one_node_to_three(site: RealSite, document: Path, handed_out: dict
 def test_from_three_to_two_while_the_third_leads(
     site: RealSite, document: Path, handed_out: dict[str, str]
 ) -> None:
-    of_three = site.dsn(NAME, "--pooled")
+    of_three = (site.dsn(NAME, "--pooled"), site.dsn(NAME))
     leaving = site.describe(NAME)["nodes"][2]
     site.run("switchover", NAME, "--to", leaving["name"])
     assert site.leader(NAME)["name"] == leaving["name"]
@@ -78,10 +80,11 @@ def test_from_three_to_two_while_the_third_leads(
     assert told["leader"] != leaving["name"]
     assert site.plan(smaller).exit_code == 0
 
-    written = rows_seen(handed_out["direct"])
-    assert written >= writer.done
-    assert rows_seen(of_three) == written
-    assert rows_seen(handed_out["pooled"]) == written
+    # The direct one from the time of one node names that node alone, whoever leads now; every
+    # pooler knows the way.
+    written = {rows_seen(dsn) for dsn in (*of_three, handed_out["pooled"])}
+    assert len(written) == 1
+    assert written.pop() >= writer.done
 
 
 def test_nothing_is_left_of_the_third(site: RealSite, document: Path) -> None:
@@ -102,10 +105,10 @@ def test_nothing_is_left_of_the_third(site: RealSite, document: Path) -> None:
 
 
 def test_its_address_is_the_last_to_be_given_out_again(site: RealSite, document: Path) -> None:
-    released = site.control_rows("select address from released_address")
-    assert len(released) == 1
+    ((address,),) = site.control_rows(
+        "select address from released_address order by released_at desc limit 1"
+    )
     with socket.socket() as probe:
-        assert probe.connect_ex((released[0][0], 5432)) != 0
-    (plan,) = site.json("plan", site.document("other"))
-    certificates = next(c for c in plan["changes"] if c["target"] == "node/1/certificates")
-    assert released[0][0] not in str(certificates["after"])
+        assert probe.connect_ex((address, 5432)) != 0
+    certificates = site.changes(site.document("other"))["node/1/certificates"]
+    assert address not in str(certificates["after"])
