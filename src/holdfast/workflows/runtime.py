@@ -15,9 +15,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import NoReturn
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
-from dbos._serialization import DBOSPortableJSON
+from dbos._serialization import DBOSPortableJSON, DefaultSerializer, deserialize_value
 
 from holdfast.core.change import Json
 from holdfast.core.errors import Bug, Cancelled, Error, Invalid, Transient
@@ -41,6 +42,25 @@ _TICK_S = 10.0
 _NEWS_TICK_S = 5.0
 _UNFINISHED = ("PENDING", "ENQUEUED", "DELAYED")
 """The library's states of a workflow that it will run again by itself."""
+
+
+def _refuse_pickle(self: DefaultSerializer, serialized_data: str) -> NoReturn:
+    raise ValueError("a pickled value is not read: to read one is to run whatever it says")
+
+
+# A row itself names the format it is read with, whatever `serializer` is configured. Whoever can
+# write the control database must not choose code that runs as the control plane's user. The one
+# method behind every reader of pickles is replaced before the library is used.
+DefaultSerializer.deserialize = _refuse_pickle  # type: ignore[assignment]
+
+
+def _check_that_pickles_are_refused() -> None:
+    """An upgrade of the library that reads pickles in another place is not started with."""
+    try:
+        deserialize_value("gAROLg==", "py_pickle", DBOSPortableJSON)
+    except ValueError:
+        return
+    raise Bug("the workflow library reads pickled values")
 
 
 class _DurablePlace:
@@ -105,6 +125,7 @@ class Runtime:
 
     async def start(self) -> None:
         """Wait for the lock, then go on with what was running and start what is queued."""
+        _check_that_pickles_are_refused()
         await self._lock.acquire()
         config: DBOSConfig = {
             "name": "holdfast",
