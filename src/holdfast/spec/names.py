@@ -69,6 +69,8 @@ def identifier_fault(name: str) -> str:
 def _meaning_fault(name: str) -> str:
     if name in RESERVED:
         return f"the name is taken: {RESERVED[name]}"
+    if name.startswith("holdfast"):
+        return "names that begin with holdfast belong to the platform"
     if name.startswith("pg_"):
         return "names that begin with pg_ belong to PostgreSQL"
     if name in _KEYWORDS:

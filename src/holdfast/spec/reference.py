@@ -156,7 +156,8 @@ def _names() -> str:
     return (
         f"For a database's document, {NAME_RULE}.\n\n"
         f"For databases and schemas inside it, {IDENTIFIER_RULE}.\n\n"
-        "Words of SQL that would need quotes, names that begin with `pg_`, and these are refused:"
+        "Words of SQL that would need quotes, names that begin with `pg_` or `holdfast`, and "
+        "these are refused:"
         f"\n\n{taken}"
     )
 

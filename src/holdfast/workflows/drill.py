@@ -86,7 +86,7 @@ async def _prepare(run: Run, cluster: Cluster) -> Json:
     engine = doors(run.platform, run.log)
     leader = await kill_primary.leader_of(cluster, engine)
     async with engine.connect(leader, cluster.spec.databases[0].name) as connection:
-        await ledger.create_table(connection, login(cluster, Role.RW).user)
+        await ledger.create_table(connection, login(cluster, Role.RW).user, mark=run.operation_id)
     return None
 
 

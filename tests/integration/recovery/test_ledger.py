@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from holdfast.core.errors import Refused
 from holdfast.engines.postgresql import ledger
 from holdfast.engines.postgresql.faults import Aim, strike
 from holdfast.engines.postgresql.postmaster import identified, is_alive, running_postmaster
@@ -26,7 +27,7 @@ async def endpoints(origin: Origin):
     """Two names for one server, and a role that may do nothing but insert."""
     origin.sql("drop role if exists writer; create role writer login", "shop")
     async with origin.connect("shop") as connection:
-        await ledger.create_table(connection, "writer")
+        await ledger.create_table(connection, "writer", mark="op-1")
     uri = f"postgresql://writer@/shop?host={origin.socket}"
     yield [ledger.Endpoint("direct", uri, 3), ledger.Endpoint("pooled", uri, 2)]
     async with origin.connect("shop") as connection:
@@ -126,6 +127,58 @@ async def test_no_writer_outlives_the_one_who_started_it(endpoints):
         process = book._process
         os.kill(process.pid, 0)
     assert process.returncode is not None
+
+
+# -- the ledger's schema -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [
+        "create schema holdfast_drill authorization tenant",
+        "create schema holdfast_drill",
+        (
+            "create schema holdfast_drill authorization tenant;"
+            " comment on schema holdfast_drill is 'ledger of holdfast drill op-1'"
+        ),
+    ],
+    ids=["an application's", "a superuser's", "one with a forged mark"],
+)
+async def test_a_schema_of_somebody_else_is_refused_and_left_alone(origin: Origin, owner: str):
+    origin.sql("create role tenant; create role writer", "shop")
+    origin.sql(owner, "shop")
+    origin.sql("create table holdfast_drill.ledger as select 42 as answer", "shop")
+    try:
+        async with origin.connect("shop") as connection:
+            with pytest.raises(Refused, match="schema holdfast_drill of database shop"):
+                await ledger.create_table(connection, "writer", mark="op-1")
+            await ledger.drop_table(connection)
+        assert origin.value("select answer from holdfast_drill.ledger", "shop") == 42
+    finally:
+        origin.sql("drop schema holdfast_drill cascade", "shop")
+        origin.sql("drop role tenant, writer", "shop")
+
+
+async def test_what_a_killed_drill_left_is_replaced(origin: Origin, endpoints):
+    origin.sql("insert into holdfast_drill.ledger (session, number) values (9, 9)", "shop")
+    async with origin.connect("shop") as connection:
+        await ledger.create_table(connection, "writer", mark="op-2")
+    assert await rows(origin) == ()
+
+
+async def test_nothing_that_hangs_on_the_ledger_goes_with_it(origin: Origin, endpoints):
+    origin.sql("create view report as select count(*) from holdfast_drill.ledger", "shop")
+    try:
+        async with origin.connect("shop") as connection:
+            for act in (
+                ledger.drop_table(connection),
+                ledger.create_table(connection, "writer", mark="op-2"),
+            ):
+                with pytest.raises(Refused, match="view report"):
+                    await act
+        assert origin.value("select * from report", "shop") == 0
+    finally:
+        origin.sql("drop view report", "shop")
 
 
 # -- faults ----------------------------------------------------------------------------------

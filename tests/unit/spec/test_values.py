@@ -67,4 +67,6 @@ def test_names() -> None:
     assert "pg_" in name_fault("pg_x")
     assert identifier_fault("control") == ""
     assert identifier_fault("public")
+    assert identifier_fault("holdfast_drill") == name_fault("holdfast_drill")
+    assert "the platform" in identifier_fault("holdfast_drill")
     assert identifier_fault("a-b")
