@@ -25,10 +25,13 @@ from typing import Any, Self, TypeVar
 
 import psycopg
 
+from holdfast.app.vault import Vault
 from holdfast.core.layout import Site
+from holdfast.engines.postgresql.cluster import patroni_password
 from holdfast.providers import local
 from holdfast.providers.doors import SiteDoors, open_site
 from holdfast.providers.settings import Settings
+from holdfast.store import Store
 from holdfast.system import processes
 
 ROOT = Path(__file__).parents[2]
@@ -233,12 +236,17 @@ class RealSite:
         """The site's doors: etcd, Patroni, supervisor, files."""
         return open_site(Settings(self.home))
 
-    def patroni(self, act: Callable[[Any], Awaitable[T]]) -> T:
-        """Do something with a client of the nodes' Patronis."""
+    def patroni(self, database: str, act: Callable[[Any], Awaitable[T]]) -> T:
+        """Do something with a client of a database's Patronis, as its operator."""
 
         async def done() -> T:
-            async with self.doors.patroni() as client:
-                return await act(client)
+            doors = self.doors
+            store = Store(doors.database_url)
+            password = await Vault(store, doors.box).get(patroni_password(database))
+            await store.close()
+            assert password is not None
+            async with doors.patroni() as client:
+                return await act(client.as_operator(password))
 
         return asyncio.run(done())
 

@@ -156,6 +156,7 @@ def test_what_a_reload_puts_right(
     site.sql(at, "alter system set work_mem = '7MB'")
     site.sql(at, "select pg_reload_conf()")
     site.patroni(
+        NAME,
         lambda patroni: patroni.patch_config(
             at,
             {
@@ -249,9 +250,10 @@ def test_what_takes_a_restart_to_put_right(
     site.sql(at, "select pg_reload_conf()")
     # In force, and not to be found in any file any more.
     site.sql(members.replica["address"], "alter system set autovacuum_max_workers = 4")
-    site.patroni(lambda patroni: patroni.restart(members.replica["address"]))
+    site.patroni(NAME, lambda patroni: patroni.restart(members.replica["address"]))
     site.sql(members.replica["address"], "alter system reset all")
     site.patroni(
+        NAME,
         lambda patroni: patroni.patch_config(
             at, {"postgresql": {"parameters": {"max_pred_locks_per_transaction": 80}}}
         )

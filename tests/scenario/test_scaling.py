@@ -100,7 +100,7 @@ def test_nothing_is_left_of_the_third(site: RealSite, document: Path) -> None:
     assert not [key for key in keys if key.endswith(gone)]
     for address in addresses:
         assert f"{NAME}_3" not in slots(site, address)
-    configuration = site.patroni(lambda each: each.config(min(addresses)))
+    configuration = site.patroni(NAME, lambda each: each.config(min(addresses)))
     assert configuration["member_slots_ttl"] == "30min"
 
 

@@ -14,6 +14,9 @@ from holdfast.core.errors import Conflict, Error, TimedOut, Transient
 from holdfast.core.layout import PATRONI_PORT
 from holdfast.system.tls import Identity, client_context
 
+OPERATOR = "holdfast"
+"""Who may change a cluster through Patroni; the password is the cluster's own."""
+
 
 class PatroniClient:
     """Asks the Patroni of any node by its address.
@@ -23,11 +26,19 @@ class PatroniClient:
     """
 
     def __init__(
-        self, identity: Identity, *, port: int = PATRONI_PORT, timeout_s: float = 3.0
+        self,
+        identity: Identity,
+        *,
+        port: int = PATRONI_PORT,
+        timeout_s: float = 3.0,
+        password: str | None = None,
+        http: httpx.AsyncClient | None = None,
     ) -> None:
+        self._identity = identity
         self._port = port
         self._timeout_s = timeout_s
-        self._http = httpx.AsyncClient(
+        self._auth = None if password is None else httpx.BasicAuth(OPERATOR, password)
+        self._http = http or httpx.AsyncClient(
             verify=client_context(identity), timeout=timeout_s, trust_env=False
         )
 
@@ -45,6 +56,19 @@ class PatroniClient:
     async def close(self) -> None:
         """Close all connections."""
         await self._http.aclose()
+
+    def as_operator(self, password: str) -> PatroniClient:
+        """The same client, allowed to change things: it shows the cluster's password as well.
+
+        Closing either closes both.
+        """
+        return PatroniClient(
+            self._identity,
+            port=self._port,
+            timeout_s=self._timeout_s,
+            password=password,
+            http=self._http,
+        )
 
     async def status(self, address: str) -> dict[str, Json]:
         """`GET /patroni`: state, role, timeline, xlog, pending_restart, dcs_last_seen, ..."""
@@ -142,7 +166,7 @@ class PatroniClient:
         content: dict[str, Any] = {} if body is None else {"json": dict(body)}
         try:
             return await self._http.request(
-                method, url, timeout=timeout_s or self._timeout_s, **content
+                method, url, auth=self._auth, timeout=timeout_s or self._timeout_s, **content
             )
         except (httpx.ReadTimeout, httpx.WriteTimeout):
             raise TimedOut(

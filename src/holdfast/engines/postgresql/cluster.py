@@ -29,6 +29,11 @@ class Node:
     address: str
     paths: NodePaths
 
+    @property
+    def database(self) -> str:
+        """The database that it is a node of."""
+        return self.name.removesuffix(f"-{self.ordinal}")
+
 
 @dataclass(frozen=True, slots=True)
 class Installation:
@@ -37,7 +42,8 @@ class Installation:
     `bindir` holds PostgreSQL's, of the cluster's major version; `packages` is the folder that
     Python imports Patroni and all libraries from, `own_packages` that of the node agent;
     `libraries` are those that PostgreSQL can
-    preload here (`$libdir/*.so` without the suffix); `pgbouncer_version` is (major, minor).
+    preload here (`$libdir/*.so` without the suffix); `lz4` is whether it was built with that;
+    `pgbouncer_version` is (major, minor).
     """
 
     bindir: str
@@ -47,6 +53,7 @@ class Installation:
     pgbouncer: str
     pgbackrest: str
     libraries: frozenset[str] = frozenset({"pg_stat_statements"})
+    lz4: bool = True
     pgbouncer_version: tuple[int, int] = (1, 18)
 
     def to_json(self) -> dict[str, Json]:
@@ -142,6 +149,11 @@ def secret(reference: str) -> str:
 def etcd_password(database: str) -> str:
     """Reference of the password of the cluster's etcd user."""
     return f"{database}/etcd"
+
+
+def patroni_password(database: str) -> str:
+    """Reference of the password that lets somebody change the cluster through Patroni."""
+    return f"{database}/patroni"
 
 
 def repository_key(database: str) -> str:

@@ -13,7 +13,14 @@ import psycopg
 
 from holdfast.core.layout import POSTGRESQL_PORT
 from holdfast.engines.postgresql.catalog.scram import scram_verifier
-from holdfast.engines.postgresql.cluster import POSTGRES, Cluster, Node, filled, references
+from holdfast.engines.postgresql.cluster import (
+    POSTGRES,
+    Cluster,
+    Node,
+    filled,
+    patroni_password,
+    references,
+)
 from holdfast.system import postgresql
 from holdfast.system.clock import Clock
 from holdfast.system.etcd import EtcdClient
@@ -101,6 +108,11 @@ class Doors:
         even a limit for statements, so that it sees every parameter as the server has it.
         """
         return _closing(self.identity, node, database, synchronous, bare)
+
+    async def operator(self, node: Node) -> PatroniClient:
+        """A client that may change the node's cluster through Patroni."""
+        password = await self.secrets.ensure(patroni_password(node.database))
+        return self.patroni.as_operator(password)
 
     async def login(self, reference: str) -> Login:
         """The password of a login and its verifier; made now when there is none yet."""

@@ -26,9 +26,11 @@ from holdfast.engines.postgresql.cluster import (
     Cluster,
     Node,
     etcd_password,
+    patroni_password,
     secret,
 )
 from holdfast.engines.postgresql.parameters import Parameter, Surroundings, baseline
+from holdfast.system.patroni import OPERATOR
 
 IDENT_NODE = "holdfast-node"
 IDENT_CONTROL = "holdfast-control"
@@ -86,7 +88,9 @@ def cluster_parameters(cluster: Cluster) -> tuple[Parameter, ...]:
 def parameter_surroundings(cluster: Cluster) -> Surroundings:
     """What the baseline rests on beside the document."""
     return Surroundings(
-        extensions=frozenset(cluster.spec.extensions), libraries=cluster.installation.libraries
+        extensions=frozenset(cluster.spec.extensions),
+        libraries=cluster.installation.libraries,
+        lz4=cluster.installation.lz4,
     )
 
 
@@ -236,6 +240,12 @@ def node_configuration(cluster: Cluster, node: Node) -> dict[str, Json]:
             "connect_address": f"{node.address}:{PATRONI_PORT}",
             "cafile": ca,
             "verify_client": "required",
+            # Every certificate of the site's CA is let in to look; to change something takes the
+            # cluster's own password besides.
+            "authentication": {
+                "username": OPERATOR,
+                "password": secret(patroni_password(cluster.name)),
+            },
             **own,
         },
         "ctl": {"cacert": ca, **own},

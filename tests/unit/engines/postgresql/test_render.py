@@ -60,7 +60,7 @@ def test_tier_0_never_acknowledges_what_only_one_node_has() -> None:
 def test_a_node_s_file_holds_no_secret_and_says_which_it_needs() -> None:
     templates = node_templates(TIER_0, NODE)
     needed = {ref for each in templates.values() for ref in references(each.text)}
-    assert needed == {"orders/etcd", "orders/repository"}
+    assert needed == {"orders/etcd", "orders/patroni", "orders/repository"}
     assert all(each.mode & 0o077 == 0 for each in templates.values())
 
 

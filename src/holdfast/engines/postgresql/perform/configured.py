@@ -20,9 +20,8 @@ async def nudge(cluster: Cluster, node: Node, doors: Doors) -> None:
     Setting a value to what it is writes nothing, and wakes Patroni up.
     """
     with contextlib.suppress(Error):
-        await doors.patroni.patch_config(
-            node.address, {"loop_wait": cluster.tier.timing.loop_wait_s}
-        )
+        operator = await doors.operator(node)
+        await operator.patch_config(node.address, {"loop_wait": cluster.tier.timing.loop_wait_s})
 
 
 async def configured(cluster: Cluster, node: Node, doors: Doors) -> None:

@@ -73,7 +73,7 @@ async def _reload(node: Node, written: list[str], cluster: Cluster, doors: Doors
 
 async def _reload_patroni(node: Node, doors: Doors) -> None:
     try:
-        await doors.patroni.reload(node.address)
+        await (await doors.operator(node)).reload(node.address)
     except Error as error:
         # One that does not answer reads its file when it starts; a hung one is found by `member`.
         doors.note(f"{node.name}: patroni was not told of its new file: {error.message}")

@@ -65,7 +65,7 @@ async def _undone(cluster: Cluster, node: Node, doors: Doors) -> bool:
 
 async def _reload(node: Node, doors: Doors) -> None:
     try:
-        await doors.patroni.reload(node.address)
+        await (await doors.operator(node)).reload(node.address)
     except Error as error:
         doors.note(f"{node.name}: {error.message}")
 
@@ -109,7 +109,7 @@ async def _may_be_copied(cluster: Cluster, node: Node, member: Member, doors: Do
 
 async def _copy_anew(node: Node, doors: Doors) -> None:
     try:
-        await doors.patroni.reinitialize(node.address)
+        await (await doors.operator(node)).reinitialize(node.address)
     except Error as error:
         doors.note(f"{node.name}: {error.message}")
 

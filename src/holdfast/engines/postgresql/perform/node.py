@@ -138,13 +138,14 @@ async def _forget_slot(cluster: Cluster, name: str, doors: Doors) -> None:
 
     if not await outstanding():
         return
-    await doors.patroni.patch_config(node.address, {"member_slots_ttl": 0})
+    operator = await doors.operator(node)
+    await operator.patch_config(node.address, {"member_slots_ttl": 0})
     try:
         await until(
             outstanding, doors, deadline_s=60.0, what=f"the end of slot {slot}", every_s=NUDGE_S
         )
     finally:
-        await doors.patroni.patch_config(node.address, {"member_slots_ttl": kept})
+        await operator.patch_config(node.address, {"member_slots_ttl": kept})
 
 
 async def _has_slot(node: Node, slot: str, doors: Doors) -> bool:

@@ -139,7 +139,7 @@ async def _restart(cluster: Cluster, node: Node, doors: Doors) -> None:
         return
     doors.note(f"{node.name} restarts for {', '.join(names)}")
     try:
-        await doors.patroni.restart(node.address)
+        await (await doors.operator(node)).restart(node.address)
     except Conflict as error:
         # Somebody else restarts it this very moment, which is as good.
         doors.note(error.message)

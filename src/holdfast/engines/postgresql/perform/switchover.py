@@ -81,8 +81,9 @@ async def _moved(cluster: Cluster, old: Node, candidate: str | None, doors: Door
 
     Patroni answers about half a second later than that; its answer counts when it is a refusal.
     """
+    operator = await doors.operator(old)
     asked = asyncio.create_task(
-        doors.patroni.switchover(old.address, leader=old.name, candidate=candidate)
+        operator.switchover(old.address, leader=old.name, candidate=candidate)
     )
     leads = asyncio.create_task(_new_leader(cluster, old, doors))
     try:
