@@ -90,11 +90,7 @@ def _default_home() -> Path:
 
 
 async def _measure(home: Path, names: Sequence[str], options: Options, folder: Path) -> None:
-    loop = asyncio.get_running_loop()
-    task = asyncio.current_task()
-    assert task is not None
-    # As Ctrl-C: everything is taken down on the way out.
-    loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    _stop_once()
     async with place(home.absolute()) as at:
         platform = await real_platform(at.settings)
         facts, known = machine(at.folder), versions(platform)
@@ -115,6 +111,22 @@ async def _measure(home: Path, names: Sequence[str], options: Options, folder: P
                 runs=runs,
             )
             save(folder, result)
+
+
+def _stop_once() -> None:
+    """Have the first Ctrl-C or TERM take everything down, and no further one disturb that."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    stopping = asyncio.Event()
+
+    def stop() -> None:
+        if not stopping.is_set():
+            stopping.set()
+            print("benchmark: stopping and removing everything", file=sys.stderr)
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
 
 
 def _command(arguments: Sequence[str]) -> str:

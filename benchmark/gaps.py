@@ -87,7 +87,8 @@ async def _run(stage: Stage, fault: str) -> dict[str, Any]:
     await _whole(stage)
     leader = await _leader(stage)
     async with stage.doors.connect(leader, stage.database) as connection:
-        await create_table(connection, urlsplit(stage.endpoints[0].uri).username or "")
+        writer = urlsplit(stage.endpoints[0].uri).username or ""
+        await create_table(connection, writer, mark="benchmark")
     async with keeping(
         stage.endpoints, stage.doors.clock, site_id=stage.platform.site.id, pause_s=PAUSE_S
     ) as ledger:

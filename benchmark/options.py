@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`runs` of every comparison, `kills` of every fault, `seconds` of each pgbench run."""
+    """`runs` of every comparison, `kills` of every fault, `seconds` of pgbench a run."""
 
     runs: int = 5
     kills: int = 20

@@ -78,7 +78,8 @@ the machine that the three nodes and everything else run on. *plain*: one host, 
 the primary's node, configured by hand: TLS to clients, the Unix socket to the primary, SCRAM with
 the same `auth_query`, transaction mode, PgBouncer's default pool of 20. *pooled*: what `--pooled`
 prints. *idle-500*: the same beside 500 open connections, each of which runs a statement every 20 s.
-Every second round goes through the paths backwards; a checkpoint comes before each run.
+A round goes through the paths and back again, half of each run on either way, so that what drifts
+meets all of them alike; a checkpoint comes before each half.
 """,
 }
 

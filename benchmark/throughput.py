@@ -36,7 +36,7 @@ _FAILED = re.compile(r"number of failed transactions: (\d+) ")
 
 
 async def measure(at: Place, options: Options) -> AsyncIterator[dict[str, Any]]:
-    """A round goes through all paths there and the next one back, so that no place is better."""
+    """A round goes through all paths and back again: what drifts meets all of them alike."""
     await at.apply()
     async with engine(at) as (_, cluster, doors):
         name = await leader_name(cluster, doors)
@@ -48,11 +48,20 @@ async def measure(at: Place, options: Options) -> AsyncIterator[dict[str, Any]]:
         paths = _Paths(at, cluster, primary, await at.dsn(), await at.dsn("--pooled"))
         for number in range(1, options.runs + 1):
             for mode in _MODES:
-                for path in PATHS[:: 1 if number % 2 else -1]:
+                halves: dict[str, list[float]] = {path: [] for path in PATHS}
+                for path in (*PATHS, *reversed(PATHS)):
                     await _alike(primary, doors)
                     async with paths.open(path) as uri:
-                        tps = await _tps(pgbench, uri, mode, options.seconds)
-                    yield {"mode": mode, "path": path, "round": number, "tps": tps}
+                        tps = await _tps(pgbench, uri, mode, max(1, options.seconds // 2))
+                    halves[path].append(tps)
+                for path, found in halves.items():
+                    yield {
+                        "mode": mode,
+                        "path": path,
+                        "round": number,
+                        "tps": round(sum(found) / len(found), 1),
+                        "halves": found,
+                    }
 
 
 @dataclass(frozen=True, slots=True)
