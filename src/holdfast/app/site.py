@@ -28,8 +28,8 @@ from holdfast.providers import (
 )
 from holdfast.providers.doors import CONTROL_PLANE, SiteDoors, furnish, open_site
 from holdfast.providers.settings import Settings
+from holdfast.system.files import trim
 from holdfast.system.host import Priority, Program
-from holdfast.system.supervisor import trim
 
 __all__ = ["Part", "Progress", "Step", "control_plane", "down", "keep_supervisor", "status", "up"]
 _POLL_S = 0.1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from holdfast.core.errors import Error
 from holdfast.providers import pki
-from holdfast.system.local_host import read_file, write_file
+from holdfast.system.files import read_file, write_file
 
 
 class SiteAuthority:

@@ -13,8 +13,8 @@ from holdfast.core.layout import Site
 from holdfast.providers.postgresql_programs import Installation
 from holdfast.system import processes
 from holdfast.system.accounts import current_account
+from holdfast.system.files import make_folder
 from holdfast.system.host import Host, Priority, Program
-from holdfast.system.local_host import make_folder
 from holdfast.system.postgresql import connect
 from holdfast.system.supervisor import put_file
 

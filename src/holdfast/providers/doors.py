@@ -15,8 +15,9 @@ from holdfast.providers.secrets import FileKeyWrapper, SecretBox, SecretFiles, p
 from holdfast.providers.settings import Settings
 from holdfast.system.clock import SystemClock
 from holdfast.system.etcd import Credentials, EtcdClient
+from holdfast.system.files import make_folder, write_file
 from holdfast.system.host import SITE_VARIABLE
-from holdfast.system.local_host import LocalHost, make_folder, write_file
+from holdfast.system.local_host import LocalHost
 from holdfast.system.patroni import PatroniClient
 from holdfast.system.supervisor import Supervisor
 from holdfast.system.supervisor_daemon import SupervisorDaemon

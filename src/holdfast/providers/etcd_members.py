@@ -14,8 +14,9 @@ from holdfast.core.layout import ETCD_CLIENT_PORT, ETCD_PEER_PORT, Site
 from holdfast.providers import pki
 from holdfast.providers.authority import SiteAuthority
 from holdfast.system.etcd import Credentials, EtcdClient, MemberHealth
+from holdfast.system.files import make_folder, remove_path
 from holdfast.system.host import Priority, Program
-from holdfast.system.local_host import PATH, make_folder, remove_path
+from holdfast.system.local_host import PATH
 from holdfast.system.supervisor import put_file
 from holdfast.system.tls import Identity
 

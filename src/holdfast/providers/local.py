@@ -21,7 +21,7 @@ from holdfast.core.layout import API_PORT, ETCD_CLIENT_PORT, ETCD_PEER_PORT, Sit
 from holdfast.core.units import show_bytes
 from holdfast.system import processes
 from holdfast.system.accounts import account, current_account
-from holdfast.system.local_host import make_folder, read_file, write_file
+from holdfast.system.files import make_folder, read_file, write_file
 
 FORMAT = 1
 """Of the home folder. One that this version does not know is left alone."""

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from holdfast.core.change import Json
 from holdfast.core.errors import Error
-from holdfast.system.local_host import read_file, write_file
+from holdfast.system.files import read_file, write_file
 
 # Nothing that a shell, a URL or a libpq string reads as more than a letter, and no look-alikes.
 _ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import secrets
 import shlex
-import shutil
 import signal
 import stat
 from collections.abc import Mapping, Sequence
@@ -16,6 +14,14 @@ from typing import Any
 
 from holdfast.core.errors import Error, NotFound, Refused, TimedOut
 from holdfast.system.accounts import Account, account, current_account, owner_name
+from holdfast.system.files import (
+    list_folder,
+    look_at,
+    make_folder,
+    read_file,
+    remove_path,
+    write_file,
+)
 from holdfast.system.host import Completed, FileKind, FileStat, Services
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -24,6 +30,9 @@ _STDERR_TAIL = 800
 
 class LocalHost:
     """Commands run as child processes, each in a process group of its own.
+
+    File operations follow no link that somebody else than root or the caller could have made
+    (`system.files`).
 
     `environment` goes to every command, on top of a clean one.
     """
@@ -108,10 +117,7 @@ class LocalHost:
 
     async def list(self, path: str) -> list[str]:
         """The names in a folder, sorted; empty when there is no such folder."""
-        try:
-            return sorted(await asyncio.to_thread(os.listdir, path))
-        except FileNotFoundError:
-            return []
+        return await asyncio.to_thread(list_folder, path)
 
 
 def clean_environment(who: Account) -> dict[str, str]:
@@ -181,75 +187,9 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     await process.wait()
 
 
-def read_file(path: str | os.PathLike[str]) -> bytes | None:
-    """The file's content, None when there is no such file."""
-    try:
-        return Path(path).read_bytes()
-    except FileNotFoundError:
-        return None
-
-
-def write_file(
-    path: str | os.PathLike[str], content: bytes, mode: int = 0o640, owner: str | None = None
-) -> None:
-    """Write beside the file, flush to disk, then rename over it."""
-    target = Path(path)
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        try:
-            with os.fdopen(file, "wb", closefd=False) as stream:
-                stream.write(content)
-            if owner is not None:
-                who = account(owner)
-                if (who.uid, who.gid) != (os.geteuid(), os.getegid()):
-                    os.fchown(file, who.uid, who.gid)
-            os.fchmod(file, mode)
-            os.fsync(file)
-        finally:
-            os.close(file)
-        beside.replace(target)
-        _flush_folder(target.parent)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        if isinstance(error, OSError):
-            raise _explained(error, f"cannot write {target}") from error
-        raise
-
-
-def make_folder(path: str | os.PathLike[str], mode: int = 0o750, owner: str | None = None) -> None:
-    """Make the folder and its missing parents; set mode and owner of the last one."""
-    try:
-        folder = Path(path)
-        folder.mkdir(parents=True, exist_ok=True)
-        if owner is not None:
-            who = account(owner)
-            found = folder.stat()
-            if (found.st_uid, found.st_gid) != (who.uid, who.gid):
-                os.chown(folder, who.uid, who.gid)
-        folder.chmod(mode)
-    except OSError as error:
-        raise _explained(error, f"cannot make the folder {path}") from error
-
-
-def remove_path(path: str | os.PathLike[str]) -> None:
-    """Remove a file or a whole tree, never what a link points to. Absent is fine."""
-    try:
-        if Path(path).is_dir() and not Path(path).is_symlink():
-            shutil.rmtree(path)
-        else:
-            Path(path).unlink(missing_ok=True)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise _explained(error, f"cannot remove {path}") from error
-
-
 def _stat(path: str) -> FileStat | None:
-    try:
-        found = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
+    found = look_at(path)
+    if found is None:
         return None
     return FileStat(
         _kind(found.st_mode), stat.S_IMODE(found.st_mode), owner_name(found.st_uid), found.st_size
@@ -264,20 +204,3 @@ def _kind(mode: int) -> FileKind:
     if stat.S_ISLNK(mode):
         return "link"
     return "socket" if stat.S_ISSOCK(mode) else "other"
-
-
-def _flush_folder(folder: Path) -> None:
-    """A rename is only safe from a power cut once the folder itself is on disk."""
-    file = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
-
-
-def _explained(error: OSError, what: str) -> Error:
-    hints = {28: "free some disk space", 13: "give the user the right to write there"}
-    return Error(
-        f"{what}: {(error.strerror or str(error)).lower()}",
-        hint=hints.get(error.errno or 0, ""),
-    )

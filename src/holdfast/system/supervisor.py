@@ -7,7 +7,6 @@ import configparser
 import contextlib
 import os
 import signal
-import stat
 import time
 import xmlrpc.client
 from collections.abc import Sequence
@@ -17,14 +16,9 @@ from typing import Any
 from holdfast.core.errors import Error, NotFound, TimedOut, Transient
 from holdfast.system import processes, supervisor_files
 from holdfast.system.accounts import account, current_account
+from holdfast.system.files import make_folder, read_file, remove_path, trim, write_file
 from holdfast.system.host import SITE_VARIABLE, Program, ServiceState, ServiceStatus
-from holdfast.system.local_host import (
-    clean_environment,
-    make_folder,
-    read_file,
-    remove_path,
-    write_file,
-)
+from holdfast.system.local_host import clean_environment
 from holdfast.system.supervisor_files import SupervisorPaths
 from holdfast.system.supervisor_rpc import SupervisorRpc
 
@@ -283,27 +277,6 @@ def put_file(path: Path, content: bytes, mode: int = 0o640) -> bool:
     if read_file(path) == content:
         return False
     write_file(path, content, mode)
-    return True
-
-
-def trim(log: Path, limit_bytes: int = 16 * 2**20) -> bool:
-    """Copy a long log to `<log>.1` and empty it. True if it was too long.
-
-    Programs append, so they go on at the beginning. The folder belongs to the program's user:
-    what is no plain file of the folder's owner is left alone.
-    """
-    try:
-        file = os.open(log, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return False
-    with os.fdopen(file, "r+b") as stream:
-        found, folder = os.fstat(file), log.parent.stat()
-        plain = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
-        if not plain or found.st_uid != folder.st_uid or found.st_size <= limit_bytes:
-            return False
-        stream.seek(-limit_bytes, os.SEEK_END)
-        write_file(log.with_name(f"{log.name}.1"), stream.read(limit_bytes), 0o640)
-        stream.truncate(0)
     return True
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from holdfast.core.errors import Error, NotFound, Refused, TimedOut
 from holdfast.system import processes
-from holdfast.system.local_host import LocalHost, write_file
+from holdfast.system.files import trim, write_file
+from holdfast.system.local_host import LocalHost
 from holdfast.system.memory_host import MemoryServices
-from holdfast.system.supervisor import trim
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
 as_user = pytest.mark.skipif(os.geteuid() == 0, reason="root can be anybody")

@@ -1,0 +1,183 @@
+"""What the data plane's user puts into its folders does not lead root astray."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from holdfast.core.errors import Error, Refused
+from holdfast.providers.local import OS_USER
+from holdfast.system.files import trim
+from holdfast.system.local_host import LocalHost
+from holdfast.system.memory_host import MemoryServices
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0, reason="an ordinary user has no other user's rights to give away"
+)
+
+
+@pytest.fixture
+def host() -> LocalHost:
+    return LocalHost("here", "127.0.0.1", MemoryServices())
+
+
+class Place:
+    """A node's folder of the data plane's user, and a folder of root's that it is after."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        known = {entry.pw_name for entry in pwd.getpwall()}
+        self.user = OS_USER if OS_USER in known else "nobody"
+        self.node = root / "home" / "clusters" / "orders" / "2"
+        self.node.mkdir(parents=True)
+        for folder in ("", "log", "conf", "data"):
+            (self.node / folder).mkdir(exist_ok=True)
+            shutil.chown(self.node / folder, self.user)
+        self.victim = root / "victim"
+        self.victim.mkdir(mode=0o700)
+        (self.victim / "kept").write_text("root's own")
+        self.victim.chmod(0o700)
+
+    def attack(self, script: str) -> subprocess.Popen[bytes]:
+        """A shell of the data plane's user in the node's folder."""
+        return subprocess.Popen(
+            ["/bin/sh", "-ec", script],
+            cwd=self.node,
+            user=self.user,
+            group=pwd.getpwnam(self.user).pw_gid,
+            extra_groups=[],
+            env={"PATH": "/usr/bin:/bin", "VICTIM": str(self.victim)},
+        )
+
+    def attacked(self, script: str) -> None:
+        assert self.attack(script).wait(timeout=10) == 0
+
+    def assert_unharmed(self) -> None:
+        found = self.victim.stat()
+        assert (found.st_uid, found.st_mode & 0o777) == (0, 0o700)
+        assert [path.name for path in self.victim.iterdir()] == ["kept"]
+        kept = self.victim / "kept"
+        assert (kept.read_text(), kept.stat().st_uid) == ("root's own", 0)
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    root = Path(tempfile.mkdtemp(prefix="hf-", dir="/tmp"))
+    root.chmod(0o755)
+    yield Place(root)
+    shutil.rmtree(root)
+
+
+async def test_folder_behind_a_link_is_not_given_away(host: LocalHost, place: Place) -> None:
+    place.attacked("mv log log.real; ln -s $VICTIM log")
+    with pytest.raises(Refused, match=rf"{place.node}/log is a symbolic link where user"):
+        await host.make_folder(str(place.node / "log"), mode=0o755, owner=place.user)
+    with pytest.raises(Refused, match="/log is a symbolic link"):
+        await host.make_folder(str(place.node / "log" / "new" / "er"), owner=place.user)
+    place.assert_unharmed()
+
+
+async def test_nothing_is_written_behind_a_link(host: LocalHost, place: Place) -> None:
+    place.attacked("mv conf conf.real; ln -s $VICTIM conf")
+    with pytest.raises(Refused, match="/conf is a symbolic link"):
+        await host.write(str(place.node / "conf" / "before.sh"), b"evil", owner=place.user)
+    place.assert_unharmed()
+
+
+async def test_a_link_for_a_file_is_replaced_not_followed(host: LocalHost, place: Place) -> None:
+    place.attacked("ln -s $VICTIM/kept data/pg_hba.conf")
+    path = str(place.node / "data" / "pg_hba.conf")
+    with pytest.raises(Refused, match=r"pg_hba\.conf is a symbolic link"):
+        await host.read(path)
+    await host.write(path, b"rules", mode=0o600, owner=place.user)
+    assert await host.read(path) == b"rules"
+    place.assert_unharmed()
+
+
+async def test_nothing_is_seen_behind_a_link(host: LocalHost, place: Place) -> None:
+    place.attacked("mv log log.real; ln -s $VICTIM log")
+    log = str(place.node / "log")
+    with pytest.raises(Refused):
+        await host.read(f"{log}/kept")
+    with pytest.raises(Refused):
+        await host.stat(f"{log}/kept")
+    with pytest.raises(Refused):
+        await host.list(log)
+    found = await host.stat(log)
+    assert found is not None
+    assert found.kind == "link"
+
+
+async def test_nothing_is_removed_behind_a_link(host: LocalHost, place: Place) -> None:
+    place.attacked("mv log log.real; ln -s $VICTIM log; ln -s $VICTIM data/pg_tblspc")
+    with pytest.raises(Refused):
+        await host.remove(str(place.node / "log" / "kept"))
+    await host.remove(str(place.node / "log"))
+    await host.remove(str(place.node / "data"))
+    assert sorted(path.name for path in place.node.iterdir()) == ["conf", "log.real"]
+    place.assert_unharmed()
+
+
+async def test_the_folder_of_all_nodes_may_be_a_link_of_roots(
+    host: LocalHost, place: Place
+) -> None:
+    """As on a machine whose home, or a part of it, stands on another disk."""
+    clusters = place.root / "home" / "clusters"
+    clusters.rename(place.root / "disk")
+    clusters.symlink_to("../disk")
+    await host.write(str(place.node / "conf" / "one"), b"1", owner=place.user)
+    assert await host.list(str(place.node / "conf")) == ["one"]
+
+
+async def test_a_pipe_instead_of_a_file_is_not_waited_for(host: LocalHost, place: Place) -> None:
+    place.attacked("mkfifo conf/patroni.yml")
+    with pytest.raises(Error, match="is no plain file"):
+        await host.read(str(place.node / "conf" / "patroni.yml"))
+
+
+def test_log_behind_a_link_is_not_emptied(place: Place) -> None:
+    (place.victim / "kept").write_bytes(b"x" * 100)
+    place.attacked("mv log log.real; ln -s $VICTIM log; ln -s $VICTIM/kept conf/a.log")
+    assert trim(place.node / "log" / "kept", limit_bytes=10) is False
+    assert trim(place.node / "conf" / "a.log", limit_bytes=10) is False
+    assert (place.victim / "kept").stat().st_size == 100
+    assert [path.name for path in place.victim.iterdir()] == ["kept"]
+
+
+def test_trimmed_log_still_belongs_to_its_user(place: Place) -> None:
+    place.attacked("head -c 100 /dev/zero >log/a.log")
+    assert trim(place.node / "log" / "a.log", limit_bytes=10) is True
+    assert {path.owner() for path in (place.node / "log").iterdir()} == {place.user}
+
+
+async def test_a_link_that_comes_and_goes_is_never_followed(host: LocalHost, place: Place) -> None:
+    """The attacker swaps folder and link as fast as it can, the platform works on for a second."""
+    swapping = place.attack(
+        "ln -s $VICTIM link; while :; do mv -T log real; mv -T link log;"
+        " mv -T log link; mv -T real log; done 2>/dev/null"
+    )
+    refused = worked = 0
+    try:
+        deadline = time.monotonic() + 1.5
+        while time.monotonic() < deadline:
+            try:
+                await host.make_folder(str(place.node / "log"), mode=0o755, owner=place.user)
+                await host.write(str(place.node / "log" / "one"), b"1", owner=place.user)
+                await host.remove(str(place.node / "log" / "one"))
+                worked += 1
+            except (Error, OSError):
+                refused += 1
+    finally:
+        swapping.kill()
+        swapping.wait(timeout=10)
+    assert refused
+    assert worked
+    place.assert_unharmed()
