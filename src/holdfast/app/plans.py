@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from holdfast.app import tiers
@@ -11,8 +11,8 @@ from holdfast.app.tiers import TierChange
 from holdfast.app.wiring import Control
 from holdfast.core.finding import Finding, Severity
 from holdfast.spec import builtin
-from holdfast.spec.changes import refusals
-from holdfast.spec.document import Source
+from holdfast.spec.changes import kept, refusals
+from holdfast.spec.document import Loaded, Source
 from holdfast.spec.load import load
 from holdfast.spec.model import ResolvedDatabase, TierSpec
 from holdfast.spec.resolve import Resolution, Surroundings, resolve
@@ -45,8 +45,11 @@ async def make(control: Control, sources: Sequence[Source]) -> Plans:
     """
     present = await _present(control)
     in_force = await tiers.in_force(control)
-    resolution = await asyncio.to_thread(_resolved, control, sources, present, in_force)
-    findings = [*resolution.findings, *_refused(resolution, present)]
+    loaded, resolution = await asyncio.to_thread(_resolved, control, sources, present, in_force)
+    findings = [*resolution.findings, *_changed(resolution, present)]
+    findings += await asyncio.to_thread(
+        lambda: list(_parameter_faults(control, loaded, resolution))
+    )
     if any(finding.severity is Severity.ERROR for finding in findings):
         return Plans((), tuple(findings))
     made = await planned_together(control.platform, resolution.databases)
@@ -81,25 +84,46 @@ def _resolved(
     sources: Sequence[Source],
     present: Mapping[str, ResolvedDatabase],
     in_force: Mapping[str, TierSpec],
-) -> Resolution:
-    return resolve(
-        load(sources),
-        Surroundings(
-            tiers=in_force,
-            sizes=builtin.sizes(),
-            installed=control.platform.installed(),
-            running={name: each.version for name, each in present.items()},
-            today=control.platform.clock.now().date(),
-        ),
+) -> tuple[Loaded, Resolution]:
+    loaded = load(sources)
+    known = Surroundings(
+        tiers=in_force,
+        sizes=builtin.sizes(),
+        installed=control.platform.installed(),
+        running={name: each.version for name, each in present.items()},
+        today=control.platform.clock.now().date(),
     )
+    return loaded, resolve(loaded, known)
 
 
-def _refused(resolution: Resolution, present: Mapping[str, ResolvedDatabase]) -> list[Finding]:
+def _changed(resolution: Resolution, present: Mapping[str, ResolvedDatabase]) -> list[Finding]:
+    """What a document cannot change, and what it leaves standing."""
     return [
         finding
         for resolved in resolution.databases
         if resolved.name in present
-        for finding in refusals(
+        for findings in (refusals, kept)
+        for finding in findings(
             present[resolved.name], resolved, resolution.locations.get(resolved.name)
         )
     ]
+
+
+def _parameter_faults(
+    control: Control, loaded: Loaded, resolution: Resolution
+) -> Iterator[Finding]:
+    """Parameters that the server program itself does not take."""
+    places = {each.name: each.places for each in loaded.documents if each.kind == "Database"}
+    for resolved in resolution.databases:
+        for name, value in resolved.spec.parameters.items():
+            fault = control.platform.parameter_fault(resolved.version, name, value)
+            if not fault:
+                continue
+            yield Finding(
+                "parameters.not-taken",
+                Severity.ERROR,
+                f"database {resolved.name}",
+                f"PostgreSQL {resolved.version} does not take {name} = {value}: {fault}",
+                f"correct or remove parameters.{name}",
+                location=places[resolved.name].value("parameters", name),
+            )

@@ -7,6 +7,8 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 from holdfast.app.vault import Vault
 from holdfast.core.errors import NotFound
@@ -60,8 +62,14 @@ class RealPlatform:
             pgbouncer=pgbouncer,
             pgbackrest=_program("pgbackrest"),
             libraries=postgresql_programs.libraries(found),
-            pgbouncer_version=_version(pgbouncer),
+            lz4=postgresql_programs.has_lz4(found, self.site.os_user),
+            pgbouncer_version=_version(pgbouncer, Path(pgbouncer).stat().st_mtime_ns),
         )
+
+    def parameter_fault(self, version: int, name: str, value: str) -> str:
+        """Why servers of a PostgreSQL major would not take this value; empty when they would."""
+        found = postgresql_programs.installation(version, self.doors.installations())
+        return postgresql_programs.parameter_fault(found, self.site.os_user, name, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +118,8 @@ def _program(name: str) -> str:
     return found
 
 
-def _version(pgbouncer: str) -> tuple[int, int]:
+@lru_cache
+def _version(pgbouncer: str, _made_ns: int) -> tuple[int, int]:
     said = subprocess.run([pgbouncer, "--version"], capture_output=True, text=True, check=True)
     major, minor = said.stdout.split()[1].split(".")[:2]
     return int(major), int(minor)

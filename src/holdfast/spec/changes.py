@@ -33,6 +33,42 @@ def refusals(
     ]
 
 
+def kept(
+    old: ResolvedDatabase, new: ResolvedDatabase, location: Location | None = None
+) -> list[Finding]:
+    """One notice for each schema and extension that leaves the document and stays in the database.
+
+    What is in a schema, or rests on an extension, is the application's: it alone can tell.
+    """
+    return [
+        Finding(
+            id=f"spec.{what}-kept",
+            severity=Severity.NOTICE,
+            subject=f"database {new.name}",
+            message=f"{what} {name} leaves the document and stays in {database}: "
+            "the application's objects may need it",
+            hint=f"drop it as the migrator when nothing needs it any more: DROP {what.upper()} "
+            f'"{name}"',
+            location=location,
+            evidence={"database": database, what: name},
+        )
+        for database, what, name in _left(old, new)
+    ]
+
+
+def _left(old: ResolvedDatabase, new: ResolvedDatabase) -> Iterator[tuple[str, str, str]]:
+    present = {each.name: each for each in new.spec.databases}
+    for before in old.spec.databases:
+        after = present.get(before.name)
+        if after is None:
+            continue
+        yield from ((before.name, "schema", e) for e in before.schemas if e not in after.schemas)
+        names = {each.name for each in after.extensions}
+        for extension in before.extensions:
+            if extension.name not in names:
+                yield before.name, "extension", extension.name
+
+
 def _refused(
     old: ResolvedDatabase, new: ResolvedDatabase
 ) -> Iterator[tuple[str, object, object, str, str]]:

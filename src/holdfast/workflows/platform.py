@@ -70,3 +70,7 @@ class Platform(Protocol):
     def installation(self, version: int) -> Installation:
         """The programs that nodes of a PostgreSQL major run. Raises `NotFound`."""
         ...
+
+    def parameter_fault(self, version: int, name: str, value: str) -> str:
+        """Why servers of a PostgreSQL major would not take this value; empty when they would."""
+        ...

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from holdfast.core.finding import Location
-from holdfast.spec.changes import refusals
+from holdfast.spec.changes import kept, refusals
 from tests.unit.spec.site import ORDERS, orders, resolved
 
 OLD = resolved(orders(version="15"))
@@ -40,3 +40,19 @@ def test_engine_name_and_checksums() -> None:
     assert all(each.hint and each.location == place for each in found)
     (found_on,) = refusals(replace(OLD, tier=replace(OLD.tier, checksums=False)), OLD)
     assert "turn checksums on" in found_on.message
+
+
+def test_what_leaves_the_document_stays_and_is_told() -> None:
+    before = resolved(
+        orders(
+            databases="[{name: one, schemas: [a, b]}, {name: two}]", extensions="[pg_trgm, citext]"
+        )
+    )
+    after = resolved(orders(databases="[{name: one, schemas: [b]}]", extensions="[citext]"))
+    found = kept(before, after, Location("a.yaml", 3))
+    assert [each.id for each in found] == ["spec.schema-kept", "spec.extension-kept"]
+    assert [each.evidence for each in found] == [
+        {"database": "one", "schema": "a"},
+        {"database": "one", "extension": "pg_trgm"},
+    ]
+    assert kept(after, before) == kept(before, before) == []

@@ -16,6 +16,8 @@ REPLICATOR = "holdfast_replicator"
 REWIND = "holdfast_rewind"
 POOLER = "holdfast_pooler"
 MONITOR = "holdfast_monitor"
+READER = "holdfast_reader"
+"""Reads every row of every table for a restore test, and may do nothing else."""
 CONTROL_NAME = "holdfast-control"
 """Common name of the control plane's client certificate."""
 

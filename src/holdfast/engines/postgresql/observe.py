@@ -35,6 +35,7 @@ from holdfast.engines.postgresql.render import (
     cluster_templates,
     wanted_catalog,
 )
+from holdfast.engines.postgresql.render_patroni import apart_from_synchronous, only_synchronous
 from holdfast.engines.postgresql.render_programs import PARTS
 from holdfast.system.etcd import Value
 from holdfast.system.host import ServiceStatus
@@ -114,7 +115,9 @@ async def _etcd(cluster: Cluster, doors: Doors, keys: Mapping[str, Value]) -> li
         attributes = {"user": user, "may": may, "password": password}
         found.append(Resource("etcd/user", "etcd-user", attributes))
     if configuration := _configuration(cluster, keys):
-        found.append(Resource("configuration", "configuration", configuration))
+        rest = apart_from_synchronous(configuration)
+        found.append(Resource("configuration", "configuration", rest))
+        found.append(Resource("synchronous", "synchronous", only_synchronous(configuration)))
     return found
 
 

@@ -26,6 +26,7 @@ from holdfast.engines.postgresql.parameters import preload
 from holdfast.engines.postgresql.render_backup import cluster_backup_file, node_backup_file
 from holdfast.engines.postgresql.render_node import agent_file, pooler_files
 from holdfast.engines.postgresql.render_patroni import (
+    apart_from_synchronous,
     as_yaml,
     before_stop_path,
     before_stop_script,
@@ -33,6 +34,7 @@ from holdfast.engines.postgresql.render_patroni import (
     hba_rules,
     ident_rules,
     node_configuration,
+    only_synchronous,
     parameter_surroundings,
 )
 from holdfast.engines.postgresql.render_programs import programs
@@ -85,7 +87,7 @@ def _resources(cluster: Cluster) -> Iterator[Resource]:
     yield Resource(
         "configuration",
         "configuration",
-        dynamic_configuration(cluster),
+        apart_from_synchronous(dynamic_configuration(cluster)),
         after=("etcd/user",),
         reason=f"{cluster.tier.name}, size {cluster.size.name}, PostgreSQL {cluster.version}",
     )
@@ -102,6 +104,14 @@ def _resources(cluster: Cluster) -> Iterator[Resource]:
         {"state": TAKES_WRITES},
         after=tuple(f"node/{node.ordinal}/process/patroni" for node in cluster.nodes),
         reason="one node takes writes",
+    )
+    yield Resource(
+        "synchronous",
+        "synchronous",
+        only_synchronous(dynamic_configuration(cluster)),
+        # On a cluster that is there already: before its replicas were, every commit would wait.
+        after=("configuration", *(f"node/{node.ordinal}/member" for node in cluster.nodes)),
+        reason=f"{cluster.tier.name} says whom a commit waits for",
     )
     for resource in wanted_catalog(cluster):
         yield Resource(

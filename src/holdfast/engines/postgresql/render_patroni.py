@@ -21,6 +21,7 @@ from holdfast.engines.postgresql.cluster import (
     MONITOR,
     POOLER,
     POSTGRES,
+    READER,
     REPLICATOR,
     REWIND,
     Cluster,
@@ -47,6 +48,7 @@ def hba_rules(cluster: Cluster) -> list[str]:
         ("postgres", REWIND, "cert"),
         ("all", POOLER, "cert"),
         ("all", MONITOR, "cert"),
+        ("all", READER, f"cert map={IDENT_CONTROL}"),
         ("all", POSTGRES, f"cert map={IDENT_CONTROL}"),
     ]
     closed = ",".join(sorted({role for _, role, _ in certified}))
@@ -71,6 +73,7 @@ def ident_rules(cluster: Cluster) -> list[str]:
         f"{IDENT_NODE} {cluster.site.os_user} {POSTGRES}",
         f"{IDENT_NODE} {cluster.site.os_user} {POOLER}",
         f"{IDENT_CONTROL} {CONTROL_NAME} {POSTGRES}",
+        f"{IDENT_CONTROL} {CONTROL_NAME} {READER}",
     ]
 
 
@@ -119,6 +122,19 @@ def dynamic_configuration(cluster: Cluster) -> dict[str, Json]:
             "pg_ident": ident_rules(cluster),
         },
     }
+
+
+_SYNCHRONOUS = ("synchronous_mode", "synchronous_mode_strict")
+
+
+def only_synchronous(configuration: Mapping[str, Json]) -> dict[str, Json]:
+    """The part of the dynamic configuration that says whom a commit waits for."""
+    return {name: configuration[name] for name in _SYNCHRONOUS if name in configuration}
+
+
+def apart_from_synchronous(configuration: Mapping[str, Json]) -> dict[str, Json]:
+    """All the rest of it."""
+    return {name: value for name, value in configuration.items() if name not in _SYNCHRONOUS}
 
 
 def _client_certificate(node: Node, cluster: Cluster, role: str) -> dict[str, Json]:

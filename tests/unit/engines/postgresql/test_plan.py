@@ -163,6 +163,16 @@ def test_a_leader_that_has_to_leave_hands_over() -> None:
     assert change.disruption is Disruption.SWITCHOVER
 
 
+def test_commits_wait_for_new_replicas_only_once_these_are_there() -> None:
+    """Were a strict tier's rule put first, every commit would wait until a replica has come."""
+    alone = desired(cluster(tier="tier-3"))
+    changes = plan("orders", desired(cluster(tier="tier-0")), alone).changes
+    place = {change.target: number for number, change in enumerate(changes)}
+    assert place["configuration"] < place["node/3/member"] < place["synchronous"]
+    back = plan("orders", alone, WANTED).changes
+    assert next(each.kind for each in back if each.kind in ("synchronous", "node")) == "synchronous"
+
+
 def test_a_plan_still_holds_when_only_what_passes_came_or_went() -> None:
     calm = plan("orders", WANTED, _changed("role/orders_rw", login=True))
     busy = plan(

@@ -23,6 +23,7 @@ Performer: TypeAlias = Callable[[Change, Cluster, Doors], Awaitable[None]]
 _PERFORMERS: Mapping[str, Performer] = {
     "etcd-user": settings.etcd_user_and_role,
     "configuration": settings.configuration,
+    "synchronous": settings.synchronous,
     "folders": files.folders,
     "certificates": files.certificates,
     "files": files.files,

@@ -11,9 +11,13 @@ from holdfast.core.layout import etcd_prefix, etcd_user
 from holdfast.engines.postgresql.cluster import Cluster, Node, etcd_password
 from holdfast.engines.postgresql.doors import Doors
 from holdfast.engines.postgresql.observe_node import in_service, observe_member
-from holdfast.engines.postgresql.perform.configured import configured, rounds
+from holdfast.engines.postgresql.perform.configured import configured, nudge, rounds
 from holdfast.engines.postgresql.perform.restart import rolling_restart
-from holdfast.engines.postgresql.render_patroni import dynamic_configuration
+from holdfast.engines.postgresql.render_patroni import (
+    apart_from_synchronous,
+    dynamic_configuration,
+    only_synchronous,
+)
 
 
 async def etcd_user_and_role(change: Change, cluster: Cluster, doors: Doors) -> None:
@@ -27,12 +31,16 @@ async def etcd_user_and_role(change: Change, cluster: Cluster, doors: Doors) -> 
 async def configuration(change: Change, cluster: Cluster, doors: Doors) -> None:
     """Put the dynamic configuration, wait until every node has it, restart what needs it.
 
-    Before the first start it is simply put: Patroni takes it over when it creates the cluster.
+    Before the first start all of it is simply put: Patroni takes it over when it creates the
+    cluster. Later, whom a commit waits for stays as it is here, see `synchronous`.
     """
     wanted = dynamic_configuration(cluster)
-    await _put(cluster, wanted, doors)
     if await doors.etcd.get(f"{etcd_prefix(cluster.name)}initialize") is None:
+        await _put(cluster, wanted, doors)
         return
+    present = await doors.etcd.get(f"{etcd_prefix(cluster.name)}config")
+    waits = only_synchronous(json.loads(present.value)) if present else {}
+    await _put(cluster, {**apart_from_synchronous(wanted), **waits}, doors)
     members = await asyncio.gather(*(observe_member(node, doors) for node in cluster.nodes))
     forgets = _forgotten(change, wanted)
     await asyncio.gather(
@@ -43,6 +51,13 @@ async def configuration(change: Change, cluster: Cluster, doors: Doors) -> None:
         )
     )
     await rolling_restart(cluster, doors)
+
+
+async def synchronous(change: Change, cluster: Cluster, doors: Doors) -> None:
+    """Say whom a commit waits for, now that those who are waited for are there."""
+    await _put(cluster, dynamic_configuration(cluster), doors)
+    for node in cluster.nodes:
+        await nudge(cluster, node, doors)
 
 
 async def _taken_over(cluster: Cluster, node: Node, doors: Doors, *, forgets: bool) -> None:
