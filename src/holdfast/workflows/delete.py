@@ -1,4 +1,8 @@
-"""Delete a database: retain its backups, proven to be readable first, or purge everything."""
+"""Delete a database: retain its backups, proven by a restore first, or purge everything.
+
+Where the data are retained, the leader is shut down last and cleanly: the archive then holds
+everything that was ever acknowledged, also what was written after the final backup.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,18 @@ from collections.abc import Mapping
 
 from holdfast.core.change import Json
 from holdfast.core.errors import Error, Invalid
+from holdfast.core.promise import Verdict
 from holdfast.engines.postgresql.cluster import Cluster
 from holdfast.engines.postgresql.perform.backup import take
 from holdfast.engines.postgresql.perform.destroy import (
     destroy_backups,
     destroy_cluster,
+    ordinals_of,
     read_repository,
 )
+from holdfast.engines.postgresql.perform.stop import see_archiving, stop_cluster
 from holdfast.store import backups, databases, nodes, secrets
+from holdfast.workflows import verify
 from holdfast.workflows.planning import RETAINED, cluster_of, doors
 from holdfast.workflows.run import Run
 
@@ -35,7 +43,10 @@ async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
     label = None
     if request["mode"] == "retain-data":
         label = await run.step("take a final backup", _final_backup, run, cluster)
-        await run.step("read every file of the backups", _read_back, run, cluster)
+        await run.step("read every file of the backups", _read_back, run, cluster, label)
+        await _restored(run)
+        leader = await run.step("see that the archive keeps up", _see_archiving, run, cluster)
+        await run.step("stop it, the leader last", _stop, run, cluster, leader)
     await run.step("mark it as being deleted", _phase, run, "deleting")
     await run.step("stop and remove every node", _destroy, run, cluster)
     if request["mode"] == "purge":
@@ -46,18 +57,38 @@ async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
 
 async def _final_backup(run: Run, cluster: Cluster) -> Json:
     taken = await take(cluster, doors(run.platform, run.log), "full")
+    if taken.get("error"):
+        raise Error(
+            f"the final backup {taken['label']} of {cluster.name} holds damaged pages",
+            subject=f"database {cluster.name}",
+            hint="nothing was deleted; the backups before it may be sound",
+        )
     return taken["label"]
 
 
-async def _read_back(run: Run, cluster: Cluster) -> Json:
-    said = await read_repository(cluster, doors(run.platform, run.log))
-    if "error" in said.lower():
+async def _read_back(run: Run, cluster: Cluster, label: str) -> Json:
+    await read_repository(cluster, label, doors(run.platform, run.log))
+
+
+async def _restored(run: Run) -> None:
+    """Prove the final backup by a restore of it. Raises `Error` unless that is proven."""
+    outcome = await verify.body(run, {})
+    if outcome["verdict"] != str(Verdict.PROVEN):
         raise Error(
-            f"the backups of {cluster.name} cannot be read back: {said[-300:]}",
-            subject=f"database {cluster.name}",
-            hint="nothing was deleted; look at the repository, then try again",
+            f"a restore of the final backup of {run.database} is {outcome['verdict']}: "
+            f"{'; '.join(outcome['reasons'])}",
+            subject=f"database {run.database}",
+            hint="nothing was deleted; see what the restore test found, then try again",
         )
-    return None
+
+
+async def _see_archiving(run: Run, cluster: Cluster) -> Json:
+    return await see_archiving(cluster, doors(run.platform, run.log))
+
+
+async def _stop(run: Run, cluster: Cluster, leader: str) -> Json:
+    engine = doors(run.platform, run.log)
+    await stop_cluster(cluster, await ordinals_of(cluster, engine), leader, engine)
 
 
 async def _phase(run: Run, phase: str) -> Json:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from holdfast.core.errors import Error
 from holdfast.core.layout import etcd_prefix, etcd_user
 from holdfast.engines.postgresql.cluster import Cluster
 from holdfast.engines.postgresql.doors import Doors
 from holdfast.engines.postgresql.leadership import leader_name
 from holdfast.engines.postgresql.perform.backup import pgbackrest
 from holdfast.engines.postgresql.perform.node import destroy_node
+from holdfast.engines.postgresql.repository_report import unreadable
 
 
 async def destroy_cluster(cluster: Cluster, doors: Doors) -> None:
@@ -17,10 +19,7 @@ async def destroy_cluster(cluster: Cluster, doors: Doors) -> None:
     that nobody is promoted for a moment.
     """
     leader = await leader_name(cluster, doors)
-    names = await doors.host.list(str(cluster.site.cluster(cluster.name)))
-    ordinals = {int(name) for name in names if name.isdigit()} | {
-        node.ordinal for node in cluster.nodes
-    }
+    ordinals = await ordinals_of(cluster, doors)
     for ordinal in sorted(ordinals, key=lambda each: f"{cluster.name}-{each}" == leader):
         await destroy_node(cluster, ordinal, doors)
     await doors.etcd.delete_prefix(etcd_prefix(cluster.name))
@@ -35,9 +34,23 @@ async def destroy_backups(cluster: Cluster, doors: Doors) -> None:
     doors.note(f"the backups of {cluster.name} are gone")
 
 
-async def read_repository(cluster: Cluster, doors: Doors) -> str:
-    """Have pgBackRest read every file of the repository against its checksum; gives its words.
+async def ordinals_of(cluster: Cluster, doors: Doors) -> set[int]:
+    """Every node of the cluster that has a place here, in the document or not."""
+    names = await doors.host.list(str(cluster.site.cluster(cluster.name)))
+    return {int(name) for name in names if name.isdigit()} | {
+        node.ordinal for node in cluster.nodes
+    }
 
-    Raises `Error` when one is missing or damaged.
+
+async def read_repository(cluster: Cluster, label: str, doors: Doors) -> None:
+    """Have pgBackRest read every file of the repository against its checksum.
+
+    Raises `Error` unless it says of every backup, `label` among them, that it is valid.
     """
-    return await pgbackrest(cluster, doors, "verify")
+    said = await pgbackrest(cluster, doors, "--output=text", "--verbose", "verify")
+    if problem := unreadable(said, label):
+        raise Error(
+            f"the backups of {cluster.name} cannot be read back: {problem}",
+            subject=f"database {cluster.name}",
+            hint="nothing was deleted; look at the repository, then try again",
+        )
