@@ -46,17 +46,22 @@ async def tails(
     for each, ordinal in known.items():
         if node in (None, each):
             folder = str(platform.site.node(name, ordinal).log)
-            found += await _tails(platform.host, each, folder, program, lines)
+            found += await _tails(
+                platform.host, platform.site.os_user, each, folder, program, lines
+            )
     return found
 
 
-async def _tails(host: Host, node: str, folder: str, program: str | None, lines: int) -> list[Tail]:
+async def _tails(
+    host: Host, user: str, node: str, folder: str, program: str | None, lines: int
+) -> list[Tail]:
     if await host.stat(folder) is None:
         return []
-    listed = await host.run(["ls", "-1t", folder])
+    # As the user of the folder, who may put a link to a file of root's there.
+    listed = await host.run(["ls", "-1t", folder], user=user)
     files = newest(listed.text.splitlines())
     return [
-        Tail(node, each, f"{folder}/{file}", await _end(host, f"{folder}/{file}", lines))
+        Tail(node, each, f"{folder}/{file}", await _end(host, user, f"{folder}/{file}", lines))
         for each, file in sorted(files.items())
         if program in (None, each)
     ]
@@ -72,5 +77,5 @@ def newest(files: Iterable[str]) -> dict[str, str]:
     return found
 
 
-async def _end(host: Host, path: str, lines: int) -> str:
-    return (await host.run(["tail", "-n", str(lines), path])).text
+async def _end(host: Host, user: str, path: str, lines: int) -> str:
+    return (await host.run(["tail", "-n", str(lines), path], user=user)).text

@@ -7,8 +7,9 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import TypeVar
 
-from holdfast.core.errors import TimedOut
+from holdfast.core.errors import Error, TimedOut
 from holdfast.providers.doors import SiteDoors
+from holdfast.system.files import read_file
 from holdfast.system.host import Program
 
 T = TypeVar("T")
@@ -38,7 +39,8 @@ async def or_log(doors: SiteDoors, name: str, work: Awaitable[T]) -> T:
 
 def _tail(log: Path) -> str:
     try:
-        lines = log.read_bytes()[-2000:].decode(errors="replace").strip().splitlines()
-    except OSError:
+        said = (read_file(log) or b"")[-2000:]
+    except (OSError, Error):
         return ""
+    lines = said.decode(errors="replace").strip().splitlines()
     return lines[-1][:400] if lines else ""

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from holdfast.core.errors import Error
+from holdfast.system.files import read_file
 from holdfast.system.host import SITE_VARIABLE
 
 _PROC = Path("/proc")
@@ -49,9 +51,10 @@ def age_s(pid: int) -> float | None:
 def recorded(record: str | os.PathLike[str]) -> int | None:
     """The pid in a launcher's record if that very process still lives."""
     try:
-        pid, _, start = Path(record).read_text().strip().partition(" ")
+        content = read_file(record) or b""
+        pid, _, start = content.decode().strip().partition(" ")
         number = int(pid)
-    except (OSError, ValueError):
+    except (Error, OSError, ValueError):
         return None
     return number if start and start_of(number) == start else None
 
@@ -59,6 +62,15 @@ def recorded(record: str | os.PathLike[str]) -> int | None:
 def carries_mark(pid: int, site_id: str) -> bool:
     """Whether the process was started with this site's mark in its environment."""
     return _has(pid, SITE_VARIABLE, site_id)
+
+
+def owner_of(pid: int) -> int | None:
+    """The number of the user that the process runs as, None when it has ended."""
+    try:
+        lines = (_PROC / str(pid) / "status").read_text(errors="replace").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("Uid:")), None)
 
 
 def started_with(variable: str, value: str) -> list[int]:

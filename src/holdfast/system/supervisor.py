@@ -193,8 +193,13 @@ class Supervisor:
     def outlived(self, name: str) -> int | None:
         """The pid of the program's process by its record, whoever supervises it."""
         pid = processes.recorded(self._record(name))
-        # The record's folder belongs to the program's user: believe only what carries our mark.
-        return pid if pid is not None and processes.carries_mark(pid, self._site_id) else None
+        # The record's folder belongs to the program's user: believe only what carries our mark
+        # and is that user's. Root's own programs carry the mark too.
+        if pid is None or not processes.carries_mark(pid, self._site_id):
+            return None
+        who = self._section(name).get("user")
+        uid = account(who).uid if who else os.geteuid()
+        return pid if processes.owner_of(pid) == uid else None
 
     def log_of(self, name: str) -> Path:
         """Where the program's output goes, unless its definition names another file."""

@@ -14,6 +14,7 @@ from holdfast.engines.postgresql import ledger
 from holdfast.engines.postgresql.faults import Aim, strike
 from holdfast.engines.postgresql.postmaster import identified, is_alive, running_postmaster
 from holdfast.recovery.ledger import Answer, account
+from holdfast.system.accounts import current_account
 from holdfast.system.clock import SystemClock
 from holdfast.system.local_host import LocalHost
 from tests.integration.recovery.origin import Origin
@@ -189,7 +190,7 @@ async def test_a_fault_hits_what_it_was_aimed_at_and_nobody_else(host: LocalHost
     try:
         first, second, third = [await identified(each.pid, host) for each in sleepers]
         assert first and second and third
-        await strike(Aim("n", "node", first, (second,)), host, CLOCK)
+        await strike(Aim("n", "node", first, (second,)), host, CLOCK, user=current_account().name)
         assert [each.wait(timeout=5) for each in sleepers[:2]] == [-signal.SIGKILL] * 2
         assert await is_alive(third, host)
         assert not await is_alive(first, host)

@@ -9,15 +9,22 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
 
 import pytest
 
 from holdfast.core.errors import Error, Refused
+from holdfast.core.layout import Site
+from holdfast.engines.postgresql.cluster import Node
+from holdfast.engines.postgresql.perform.member import _end_orphan
 from holdfast.providers.local import OS_USER
+from holdfast.system import processes
 from holdfast.system.files import trim
+from holdfast.system.host import Program
 from holdfast.system.local_host import LocalHost
 from holdfast.system.memory_host import MemoryServices
+from holdfast.system.supervisor import Supervisor
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0, reason="an ordinary user has no other user's rights to give away"
@@ -159,25 +166,64 @@ def test_trimmed_log_still_belongs_to_its_user(place: Place) -> None:
 
 
 async def test_a_link_that_comes_and_goes_is_never_followed(host: LocalHost, place: Place) -> None:
-    """The attacker swaps folder and link as fast as it can, the platform works on for a second."""
+    """The attacker swaps folder and link as fast as it can, while the platform works on."""
     swapping = place.attack(
-        "ln -s $VICTIM link; while :; do mv -T log real; mv -T link log;"
-        " mv -T log link; mv -T real log; done 2>/dev/null"
+        "set +e; exec 2>/dev/null; while :; do"
+        " mv -T log real; ln -s $VICTIM log; rm -f log; rmdir log; mv -T real log; done"
     )
-    refused = worked = 0
+    refused, worked, begun = 0, 0, time.monotonic()
     try:
-        deadline = time.monotonic() + 1.5
-        while time.monotonic() < deadline:
+        while not (refused and worked and time.monotonic() - begun > 1):
+            assert time.monotonic() - begun < 30, (refused, worked)
             try:
                 await host.make_folder(str(place.node / "log"), mode=0o755, owner=place.user)
                 await host.write(str(place.node / "log" / "one"), b"1", owner=place.user)
                 await host.remove(str(place.node / "log" / "one"))
                 worked += 1
-            except (Error, OSError):
+            except Refused:
                 refused += 1
+            except (Error, OSError):
+                pass  # the folder was gone, or became a link in between
     finally:
         swapping.kill()
         swapping.wait(timeout=10)
-    assert refused
-    assert worked
     place.assert_unharmed()
+
+
+async def test_a_process_of_roots_in_a_lock_file_is_not_ended(
+    host: LocalHost, place: Place
+) -> None:
+    """`apply` ends a postmaster whose data folder is gone, by a pid that a file tells."""
+    root_s = subprocess.Popen(["sleep", "60"])
+    try:
+        place.attacked(
+            f"mkdir run; printf '%s\\n' {root_s.pid} {place.node}/data >run/.s.PGSQL.5432.lock"
+        )
+        site = Site(PurePosixPath(place.root / "home"), "0badcafe", "127.77.13", place.user)
+        node = Node(2, "orders-2", "127.77.13.12", site.node("orders", 2))
+        notes: list[str] = []
+        cluster, doors = SimpleNamespace(site=site), SimpleNamespace(host=host, note=notes.append)
+        await _end_orphan(cluster, node, doors)
+        assert notes == [f"orders-2: its data folder is gone, process {root_s.pid} is ended"]
+        with pytest.raises(subprocess.TimeoutExpired):
+            root_s.wait(timeout=0.3)
+    finally:
+        root_s.kill()
+        root_s.wait(timeout=10)
+
+
+def test_a_process_of_roots_in_a_record_is_not_the_program(place: Place) -> None:
+    """Not even one that carries the site's mark, as the control plane does."""
+    supervisor = Supervisor(place.root / "home" / "supervisor", "0badcafe")
+    supervisor.prepare()
+    supervisor.define(Program("etcd-1", ("/bin/true",), user=place.user))
+    root_s = subprocess.Popen(["sleep", "60"], env={"HOLDFAST_SITE": "0badcafe"})
+    try:
+        start = processes.start_of(root_s.pid)
+        record = supervisor.paths.record(place.user, "etcd-1")
+        place.attacked(f"echo '{root_s.pid} {start}' >{record}")
+        assert processes.recorded(record) == root_s.pid
+        assert supervisor.outlived("etcd-1") is None
+    finally:
+        root_s.kill()
+        root_s.wait(timeout=10)

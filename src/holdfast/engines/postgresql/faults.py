@@ -78,8 +78,10 @@ async def aim(cluster: Cluster, node: Node, host: Host, *, scope: str) -> Aim:
     return Aim(node.name, scope, postmaster, tuple(each for each in found if each))
 
 
-async def strike(aim: Aim, host: Host, clock: Clock) -> float:
+async def strike(aim: Aim, host: Host, clock: Clock, *, user: str) -> float:
     """SIGKILL for everything that is aimed at, all at once; the monotonic moment before it.
+
+    `user` is whose processes they are: nobody else's can be hit.
 
     Raises `Conflict` when the postmaster that was aimed at is gone already.
     """
@@ -92,7 +94,7 @@ async def strike(aim: Aim, host: Host, clock: Clock) -> float:
     # Patroni first: it would notice its server's end, and be ahead of its own.
     targets = [f"{each.pid}:{each.start}" for each in (*aim.others, aim.postmaster)]
     moment = clock.monotonic()
-    await host.run(["sh", "-c", _STRIKE, "sh", *targets], check=False)
+    await host.run(["sh", "-c", _STRIKE, "sh", *targets], user=user, check=False)
     return moment
 
 

@@ -70,7 +70,7 @@ async def run(cluster: Cluster, doors: Doors, aim: faults.Aim) -> Outcome:
                 hint="nothing was killed; look at the endpoints",
             )
         await doors.clock.sleep(_WARM_S)
-        fault_s = await faults.strike(aim, doors.host, doors.clock)
+        fault_s = await faults.strike(aim, doors.host, doors.clock, user=cluster.site.os_user)
         hit = f"all {1 + len(aim.others)} processes" if aim.others else "the postmaster"
         doors.note(f"killed {hit} of {aim.node}")
         try:

@@ -152,13 +152,17 @@ async def destroy(sandbox: Sandbox, host: Host, clock: Clock) -> None:
 
 @asynccontextmanager
 async def connected(
-    sandbox: Sandbox, database: str = POSTGRES, *, statement_timeout_s: float = 3600.0
+    sandbox: Sandbox,
+    database: str = POSTGRES,
+    *,
+    user: str = POSTGRES,
+    statement_timeout_s: float = 3600.0,
 ) -> AsyncIterator[Connection]:
-    """A superuser's connection to the sandbox's server, through its socket."""
+    """A connection to the sandbox's server, through its socket; a superuser's by default."""
     connection = await postgresql.connect(
         host=str(sandbox.run),
         port=5432,
-        user=POSTGRES,
+        user=user,
         dbname=database,
         statement_timeout_s=statement_timeout_s,
     )
@@ -213,7 +217,8 @@ async def _run(sandbox: Sandbox, host: Host, argv: list[str], *, timeout_s: floa
                 "PGHOST": str(sandbox.run),
                 "PGPORT": "5432",
                 "PGUSER": POSTGRES,
-                "PGOPTIONS": "-c statement_timeout=0",
+                # A database's owner may set a role and a search path for every session in it.
+                "PGOPTIONS": "-c statement_timeout=0 -c role=none -c search_path=pg_catalog",
             },
             timeout_s=timeout_s,
             check=False,
@@ -234,7 +239,7 @@ async def _end_processes(sandbox: Sandbox, host: Host, clock: Clock) -> None:
     """End what an earlier run may have left: the server first, then whatever bears the mark."""
     postmaster = await running_postmaster(sandbox.data, host)
     if postmaster is not None:
-        await host.run(["kill", "-QUIT", str(postmaster.pid)], check=False)
+        await host.run(["kill", "-QUIT", str(postmaster.pid)], user=sandbox.os_user, check=False)
     deadline = clock.monotonic() + _END_S
     signal = "-TERM"
     while pids := await asyncio.to_thread(processes.started_with, MARK, str(sandbox.folder)):
@@ -248,5 +253,5 @@ async def _end_processes(sandbox: Sandbox, host: Host, clock: Clock) -> None:
         others = [pid for pid in pids if postmaster is None or pid != postmaster.pid]
         chosen = pids if signal == "-KILL" else others
         if chosen:
-            await host.run(["kill", signal, *map(str, chosen)], check=False)
+            await host.run(["kill", signal, *map(str, chosen)], user=sandbox.os_user, check=False)
         await clock.sleep(0.05)

@@ -66,9 +66,14 @@ async def _reload(node: Node, written: list[str], cluster: Cluster, doors: Doors
         if part == "patroni" and any(path.endswith("patroni.yml") for path in written):
             await _reload_patroni(node, doors)
         elif part in ("pooler-rw", "pooler-ro") and any(part[-2:] in path for path in written):
-            await doors.host.run(["kill", "-HUP", str(status.pid)], check=False)
+            await _hang_up(status.pid, cluster, doors)
         elif part == "agent" and any("node.json" in each or "etcd" in each for each in written):
             await doors.host.services.restart(program.name)
+
+
+async def _hang_up(pid: int, cluster: Cluster, doors: Doors) -> None:
+    """Send HUP, as the user of the node's programs: nobody else's process is meant."""
+    await doors.host.run(["kill", "-HUP", str(pid)], user=cluster.site.os_user, check=False)
 
 
 async def _reload_patroni(node: Node, doors: Doors) -> None:
@@ -96,7 +101,7 @@ async def certificates(change: Change, cluster: Cluster, doors: Doors) -> None:
         services = await doors.host.services.status()
         await asyncio.gather(
             *(
-                doors.host.run(["kill", "-HUP", str(status.pid)], check=False)
+                _hang_up(status.pid, cluster, doors)
                 for program in programs(cluster, node).values()
                 if (status := services.get(program.name))
                 and status.pid

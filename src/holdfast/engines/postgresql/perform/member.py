@@ -34,7 +34,7 @@ async def member(change: Change, cluster: Cluster, doors: Doors) -> None:
     """Undo what was set on the node, have it in service, then restart it if it waits for that."""
     node = node_of(change, cluster)
     assert node is not None
-    await _end_orphan(node, doors)
+    await _end_orphan(cluster, node, doors)
     # First: what was set may be what keeps the server from starting.
     undone = await _undone(cluster, node, doors)
     await _come_into_service(cluster, node, doors)
@@ -114,7 +114,7 @@ async def _copy_anew(node: Node, doors: Doors) -> None:
         doors.note(f"{node.name}: {error.message}")
 
 
-async def _end_orphan(node: Node, doors: Doors) -> None:
+async def _end_orphan(cluster: Cluster, node: Node, doors: Doors) -> None:
     """End a postmaster whose data folder is gone: it holds the port and can save nothing."""
     if await doors.host.stat(str(node.paths.data / "PG_VERSION")) is not None:
         return
@@ -125,7 +125,9 @@ async def _end_orphan(node: Node, doors: Doors) -> None:
     if len(lines) < 2 or not lines[0].isdigit() or lines[1] != str(node.paths.data):
         return
     doors.note(f"{node.name}: its data folder is gone, process {lines[0]} is ended")
-    await doors.host.run(["kill", "-QUIT", lines[0]], check=False)
+    # As its user: the file is that user's, and root would end whatever process it names.
+    user = cluster.site.os_user
+    await doors.host.run(["kill", "-QUIT", lines[0]], user=user, check=False)
 
 
 async def _rewrite_rules(cluster: Cluster, node: Node, doors: Doors) -> bool:
