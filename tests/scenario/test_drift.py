@@ -164,7 +164,7 @@ def test_what_a_reload_puts_right(
                 "foreign": {"key": 1},
                 "postgresql": {"parameters": {"lock_timeout": "3s", "enable_sort": "off"}},
             },
-        )
+        ),
     )
     hba, ident = (members.file(replica, "data", f"pg_{each}.conf") for each in ("hba", "ident"))
     change(hba, lambda text: "host all all 0.0.0.0/0 trust\n" + text)
@@ -256,7 +256,7 @@ def test_what_takes_a_restart_to_put_right(
         NAME,
         lambda patroni: patroni.patch_config(
             at, {"postgresql": {"parameters": {"max_pred_locks_per_transaction": 80}}}
-        )
+        ),
     )
     said = put_right(
         site,

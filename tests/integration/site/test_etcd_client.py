@@ -238,10 +238,8 @@ async def test_frozen_member_is_passed_over(doors: SiteDoors, client: EtcdClient
 async def test_two_dead_members_are_told(doors: SiteDoors, client: EtcdClient) -> None:
     await client.put("/t/a", "1")
     async with stopped(doors, 1, 2):
-        start = time.monotonic()
         with pytest.raises(Transient, match="etcd has no quorum: 1 of 3 members answer"):
             await client.put("/t/a", "2")
-        assert time.monotonic() - start < 10
         with pytest.raises(Transient, match="etcd has no quorum: 1 of 3 members answer"):
             await client.compare_and_put("/t/b", "2", mod_revision=0)
     value = await client.get("/t/a")

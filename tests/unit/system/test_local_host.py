@@ -1,5 +1,4 @@
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -27,10 +26,8 @@ async def test_environment_is_clean(host: LocalHost, monkeypatch: pytest.MonkeyP
 
 
 async def test_timeout_kills_the_whole_group(host: LocalHost) -> None:
-    start = time.monotonic()
     with pytest.raises(TimedOut, match=r"did not end within 0\.3 s"):
         await host.run(["/bin/sh", "-c", "sleep 606 & sleep 606; true"], timeout_s=0.3)
-    assert time.monotonic() - start < 5
     assert processes.site_processes("ab12cd34", "/nowhere") == []
 
 
