@@ -256,19 +256,22 @@ install_packages() {
     esac
 }
 
-# --- the OS user of the data plane -----------------------------------------------------------
+# --- the OS users of the databases -----------------------------------------------------------
 
 make_user() {
     [ "$(id -u)" = 0 ] || return 0
-    id holdfast >/dev/null 2>&1 && return 0
-    if [ -n "$dry_run" ]; then
-        say "would create the system user holdfast"
-        return 0
-    fi
-    say "creating the system user holdfast (PostgreSQL refuses to run as root)"
-    useradd --system --user-group --no-create-home --home-dir /var/lib/holdfast \
-        --shell /usr/sbin/nologin holdfast >>"$log" 2>&1 ||
-        fail "useradd could not create the system user holdfast ($log)"
+    # The databases of applications, and the control plane's own, which those may not touch.
+    for user in holdfast holdfast-control; do
+        id "$user" >/dev/null 2>&1 && continue
+        if [ -n "$dry_run" ]; then
+            say "would create the system user $user"
+            continue
+        fi
+        say "creating the system user $user (PostgreSQL refuses to run as root)"
+        useradd --system --user-group --no-create-home --home-dir /nonexistent \
+            --shell /usr/sbin/nologin "$user" >>"$log" 2>&1 ||
+            fail "useradd could not create the system user $user ($log)"
+    done
 }
 
 # --- the virtual environment -----------------------------------------------------------------

@@ -63,12 +63,15 @@ class Site:
     """One home: `subnet` is its first three octets (`127.77.13`), `os_user` runs the data plane.
 
     `id` is eight hexadecimal digits and marks every process that belongs to the site.
+    `control_user` runs the embedded control database, which the data plane may not write to;
+    empty where it is `os_user`.
     """
 
     home: PurePosixPath
     id: str
     subnet: str
     os_user: str
+    control_user: str = ""
 
     def address(self, host: int) -> str:
         """The loopback address with this host number, 1 to 254."""
@@ -120,6 +123,11 @@ class Site:
     def secrets(self) -> PurePosixPath:
         """The key file that encrypts secrets at rest."""
         return self.home / "secrets"
+
+    @property
+    def database_user(self) -> str:
+        """Whom the embedded control database runs as."""
+        return self.control_user or self.os_user
 
     @property
     def control(self) -> PurePosixPath:

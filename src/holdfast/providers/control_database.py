@@ -13,7 +13,7 @@ from holdfast.core.layout import Site
 from holdfast.providers.postgresql_programs import Installation
 from holdfast.system import processes
 from holdfast.system.accounts import current_account
-from holdfast.system.files import make_folder
+from holdfast.system.files import make_folder, read_file, remove_path
 from holdfast.system.host import Host, Priority, Program
 from holdfast.system.postgresql import connect
 from holdfast.system.supervisor import put_file
@@ -62,7 +62,7 @@ async def create(site: Site, host: Host, installation: Installation) -> bool:
     """
     folder, data = Path(site.control), Path(site.control / "data")
     for path, mode in ((folder, 0o750), (folder / "run", 0o750)):
-        await asyncio.to_thread(make_folder, path, mode, site.os_user)
+        await asyncio.to_thread(make_folder, path, mode, site.database_user)
     _configure(site, folder)
     if data.exists():
         _check_major(site, installation)
@@ -75,14 +75,14 @@ async def create(site: Site, host: Host, installation: Installation) -> bool:
             "--locale=C", "--data-checksums", f"--username={_ADMINISTRATOR}",
             "--auth-local=peer", "--auth-host=reject",
         ],
-        user=site.os_user,
+        user=site.database_user,
         timeout_s=120,
     )  # fmt: skip
     # A single backend takes one statement a line, before any server has run.
     statements = f"create role {ROLE} login createdb;\ncreate database {DATABASE} owner {ROLE};\n"
     await host.run(
         [str(installation.folder / "postgres"), "--single", "-D", str(beside), "postgres"],
-        user=site.os_user,
+        user=site.database_user,
         stdin=statements.encode(),
         timeout_s=60,
     )
@@ -98,7 +98,7 @@ def program(site: Site, installation: Installation) -> Program:
             str(installation.folder / "postgres"),
             f"--config_file={site.control / 'postgresql.conf'}",
         ),
-        user=site.os_user,
+        user=site.database_user,
         folder=str(site.control),
         # Fast shutdown: sessions are ended, a checkpoint is made.
         stop_signal="INT",
@@ -115,10 +115,10 @@ def clear_leftovers(site: Site) -> list[str]:
     data, run = Path(site.control / "data"), Path(site.control / "run")
     removed = []
     for lock in (data / "postmaster.pid", run / ".s.PGSQL.5432.lock"):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            pid = int(lock.read_text().split()[0])
+        with contextlib.suppress(Error, OSError, ValueError, IndexError):
+            pid = int((read_file(lock) or b"").split()[0])
             if not _serves(pid, data):
-                lock.unlink()
+                remove_path(lock)
                 removed.append(str(lock))
     return removed
 
@@ -150,8 +150,10 @@ def _configure(site: Site, folder: Path) -> None:
     settings = _SETTINGS.format(data=folder / "data", folder=folder, run=folder / "run")
     me = current_account().name
     idents = [f"holdfast {me} {ROLE}", f"holdfast {me} {_ADMINISTRATOR}"]
-    if site.os_user != me:
-        idents.append(f"holdfast {site.os_user} {_ADMINISTRATOR}")
+    if site.database_user != me:
+        # The server's own user, who could write its files anyway. Not that of the databases,
+        # unless one and the same user runs both: what stands here the control plane acts on.
+        idents.append(f"holdfast {site.database_user} {_ADMINISTRATOR}")
     for name, text in (
         ("postgresql.conf", settings),
         ("pg_hba.conf", "local all all peer map=holdfast\n"),
@@ -181,8 +183,8 @@ def _check_major(site: Site, installation: Installation) -> None:
 def major_of(site: Site) -> int | None:
     """The major that the data folder was made with, None where there is none yet."""
     try:
-        return int(Path(site.control / "data" / "PG_VERSION").read_text())
-    except (OSError, ValueError):
+        return int(read_file(site.control / "data" / "PG_VERSION") or b"")
+    except (Error, OSError, ValueError):
         return None
 
 

@@ -23,9 +23,14 @@ from holdfast.system import processes
 from holdfast.system.accounts import account, current_account
 from holdfast.system.files import make_folder, read_file, write_file
 
-FORMAT = 1
-"""Of the home folder. One that this version does not know is left alone."""
+FORMAT = 2
+"""Of the home folder. One that this version does not know is left alone.
+
+Format 1 had no `control_user`: in such a home, `os_user` runs the control database too.
+"""
+_KNOWN_FORMATS = (1, FORMAT)
 OS_USER = "holdfast"
+CONTROL_USER = "holdfast-control"
 NEEDED_BYTES = 2**30
 # A Unix socket's path ends at 107 bytes; inside a home it needs up to 40, and names some more.
 LONGEST_HOME = 64
@@ -49,7 +54,7 @@ def load(home: Path) -> Site:
         number = found["format"]
     except (ValueError, KeyError, TypeError):
         raise Error(f"{home / 'site.json'} is damaged", subject=f"home {home}") from None
-    if number != FORMAT:
+    if number not in _KNOWN_FORMATS:
         age = "a newer" if isinstance(number, int) and number > FORMAT else "an older"
         raise Refused(
             f"{home} was made by {age} version of holdfast (format {number}, this one knows "
@@ -57,7 +62,8 @@ def load(home: Path) -> Site:
             subject=f"home {home}",
             hint="use that version, or another HOLDFAST_HOME",
         )
-    return Site(PurePosixPath(home), found["id"], found["subnet"], found["os_user"])
+    control_user = found["control_user"] if number > 1 else ""
+    return Site(PurePosixPath(home), found["id"], found["subnet"], found["os_user"], control_user)
 
 
 def prepare_home(home: Path) -> None:
@@ -97,8 +103,9 @@ def allocate(
     else:
         _check_space(home, needed_bytes)
         site = _new_site(home, free)
-    _ensure_user(site.os_user)
-    _check_reach(home, site.os_user)
+    for user in (site.os_user, site.database_user):
+        _ensure_user(user)
+        _check_reach(home, user)
     return site
 
 
@@ -122,14 +129,21 @@ def platform_ports(site: Site) -> Iterator[tuple[str, int]]:
 
 
 def _new_site(home: Path, free: Callable[[str, int], bool]) -> Site:
-    user = OS_USER if os.geteuid() == 0 else current_account().name
+    as_root = os.geteuid() == 0
+    user, control_user = (OS_USER, CONTROL_USER) if as_root else (current_account().name, "")
     site_id = secrets.token_hex(4)
     taken: list[tuple[str, int]] = []
     for subnet in _subnets(site_id):
-        site = Site(PurePosixPath(home), site_id, subnet, user)
+        site = Site(PurePosixPath(home), site_id, subnet, user, control_user)
         taken = [place for place in platform_ports(site) if not free(*place)]
         if not taken:
-            record = {"format": FORMAT, "id": site.id, "subnet": subnet, "os_user": user}
+            record = {
+                "format": FORMAT,
+                "id": site.id,
+                "subnet": subnet,
+                "os_user": user,
+                "control_user": control_user,
+            }
             write_file(home / "site.json", json.dumps(record, indent=1).encode() + b"\n", 0o644)
             return site
     # Sixteen subnets at once: somebody listens on every address of the machine.
@@ -194,7 +208,7 @@ def _check_space(home: Path, needed_bytes: int) -> None:
 
 
 def _ensure_user(name: str) -> None:
-    """Look the data plane's user up; as root, make it."""
+    """Look the user of a part of the site up; as root, make it."""
     try:
         account(name)
     except NotFound:
@@ -221,7 +235,7 @@ def _ensure_user(name: str) -> None:
 
 
 def _check_reach(home: Path, user: str) -> None:
-    """The data plane's user has to be able to pass through every folder above the home."""
+    """The user of a part of the site has to pass through every folder above the home."""
     who = account(user)
     if who.uid == os.geteuid():
         return
@@ -235,7 +249,7 @@ def _check_reach(home: Path, user: str) -> None:
             passes = found.st_mode & 0o001
         if not passes:
             raise Refused(
-                f"user {user}, who runs the databases, cannot pass through {folder}",
+                f"user {user}, who runs databases, cannot pass through {folder}",
                 subject=f"home {home}",
                 hint="choose a HOLDFAST_HOME outside of private folders",
             )

@@ -58,13 +58,28 @@ def test_home_without_a_site_is_not_found(home: Path) -> None:
         local.load(home)
 
 
-@pytest.mark.parametrize(("number", "age"), [(2, "a newer"), (99, "a newer"), (0, "an older")])
+@pytest.mark.parametrize(("number", "age"), [(3, "a newer"), (99, "a newer"), (0, "an older")])
 def test_home_of_another_version_is_refused(home: Path, number: int, age: str) -> None:
     home.mkdir()
     (home / "site.json").write_text(json.dumps({"format": number}))
     with pytest.raises(Refused, match=f"was made by {age} version of holdfast"):
         local.allocate(home)
     assert [path.name for path in home.iterdir()] == ["site.json"]
+
+
+def test_home_of_the_first_format_keeps_its_one_user(home: Path) -> None:
+    home.mkdir()
+    record = {"format": 1, "id": "0badcafe", "subnet": "127.77.13", "os_user": "nobody"}
+    (home / "site.json").write_text(json.dumps(record))
+    site = local.load(home)
+    assert (site.os_user, site.database_user) == ("nobody", "nobody")
+
+
+@as_root
+def test_the_control_database_has_a_user_of_its_own(home: Path) -> None:
+    local.prepare_home(home)
+    site = local.allocate(home)
+    assert (site.os_user, site.database_user) == ("holdfast", "holdfast-control")
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", "{", "7"])
