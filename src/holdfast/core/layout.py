@@ -18,6 +18,9 @@ POOL_RW_PORT = 6432
 POOL_RO_PORT = 6433
 PATRONI_PORT = 8008
 
+CONTROL_NAME = "holdfast-control"
+"""Common name of the control plane's client certificate."""
+
 FIRST_NODE_HOST = 11
 """Host numbers below this one belong to the platform itself."""
 LAST_NODE_HOST = 199

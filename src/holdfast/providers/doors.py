@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from holdfast.core.layout import Site
+from holdfast.core.layout import CONTROL_NAME, Site
 from holdfast.providers import control_database, etcd_members, local, pki, postgresql_programs
 from holdfast.providers.authority import SiteAuthority
 from holdfast.providers.secrets import FileKeyWrapper, SecretBox, SecretFiles, password
@@ -23,7 +23,6 @@ from holdfast.system.supervisor import Supervisor
 from holdfast.system.supervisor_daemon import SupervisorDaemon
 from holdfast.system.tls import Identity
 
-CONTROL_NAME = "holdfast-control"
 API_NAME = "holdfast-api"
 CONTROL_PLANE = "control-plane"
 """The supervised program that is the control plane."""

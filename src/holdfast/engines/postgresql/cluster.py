@@ -18,8 +18,6 @@ POOLER = "holdfast_pooler"
 MONITOR = "holdfast_monitor"
 READER = "holdfast_reader"
 """Reads every row of every table for a restore test, and may do nothing else."""
-CONTROL_NAME = "holdfast-control"
-"""Common name of the control plane's client certificate."""
 
 
 @dataclass(frozen=True, slots=True)

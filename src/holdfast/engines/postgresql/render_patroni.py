@@ -8,6 +8,7 @@ addresses, folders and certificates.
 from __future__ import annotations
 
 import io
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -15,9 +16,8 @@ from pathlib import PurePosixPath
 from ruamel.yaml import YAML
 
 from holdfast.core.change import Json
-from holdfast.core.layout import PATRONI_PORT, POSTGRESQL_PORT, etcd_user
+from holdfast.core.layout import CONTROL_NAME, PATRONI_PORT, POSTGRESQL_PORT, etcd_user
 from holdfast.engines.postgresql.cluster import (
-    CONTROL_NAME,
     MONITOR,
     POOLER,
     POSTGRES,
@@ -188,17 +188,22 @@ def before_stop_script(node: Node) -> str:
     at intervals of a whole second each. A fast shutdown drains the WAL senders in any case, so
     nothing is lost by being quick. The mark keeps it to planned switchovers: Patroni calls this
     before every stop, also before those in an emergency.
+
+    A pid file may outlive its process, whose number is given to another: only a process that
+    works in the data folder is told to stop. Any other is left to Patroni.
     """
-    mark, pid = planned_mark(node), node.paths.data / "postmaster.pid"
+    mark, data = shlex.quote(str(planned_mark(node))), shlex.quote(str(node.paths.data))
+    pid = shlex.quote(str(node.paths.data / "postmaster.pid"))
     return f"""\
 #!/bin/sh
-[ -f '{mark}' ] || exit 0
-rm -f '{mark}'
-postmaster=$(head -n 1 '{pid}') || exit 0
+[ -f {mark} ] || exit 0
+rm -f {mark}
+postmaster=$(head -n 1 {pid}) || exit 0
+[ ! -e /proc/self/cwd ] || [ "/proc/$postmaster/cwd" -ef {data} ] || exit 0
 kill -INT "$postmaster" || exit 0
 rounds=0
-while [ $rounds -lt 80 ] && [ -e '{pid}' ]; do sleep 0.01; rounds=$((rounds + 1)); done
-[ -e '{pid}' ] && exit 0
+while [ $rounds -lt 80 ] && [ -e {pid} ]; do sleep 0.01; rounds=$((rounds + 1)); done
+[ -e {pid} ] && exit 0
 rounds=0
 while [ $rounds -lt 50 ] && kill -0 "$postmaster" 2>/dev/null; do
     sleep 0.01
