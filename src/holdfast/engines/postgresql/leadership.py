@@ -12,6 +12,9 @@ from holdfast.engines.postgresql.catalog.doors import Connect
 from holdfast.engines.postgresql.cluster import Cluster, Node
 from holdfast.engines.postgresql.doors import Doors, by_name
 
+WRITE = "select pg_logical_emit_message(true, 'holdfast', 'probe')"
+"""A message in the WAL: a write that commits, waits for its standby and leaves nothing behind."""
+
 
 async def leader_name(cluster: Cluster, doors: Doors) -> str | None:
     """Who holds the leader key; None when nobody does."""

@@ -10,14 +10,12 @@ from holdfast.core.errors import Error
 from holdfast.engines.postgresql.cluster import POSTGRES, Cluster
 from holdfast.engines.postgresql.doors import Doors
 from holdfast.engines.postgresql.endpoints import Role, login, uri
-from holdfast.engines.postgresql.leadership import to_leader
+from holdfast.engines.postgresql.leadership import WRITE, to_leader
 from holdfast.engines.postgresql.perform.waiting import until
 from holdfast.spec.model import Synchronous
 from holdfast.system import postgresql
 
 SYNCHRONOUS = "select count(*) from pg_stat_replication where sync_state in ('sync', 'quorum')"
-# A message in the WAL is a write that commits, waits for its standby and leaves nothing behind.
-WRITE = "select pg_logical_emit_message(true, 'holdfast', 'probe')"
 
 
 async def takes_writes(cluster: Cluster, doors: Doors, *, deadline_s: float = 60.0) -> None:

@@ -7,19 +7,21 @@ import contextlib
 import psycopg
 
 from holdfast.core.change import Change
-from holdfast.core.errors import Bug, Conflict, Error, Refused
+from holdfast.core.errors import Bug, Conflict, Error, Refused, TimedOut, Transient
 from holdfast.core.layout import etcd_prefix
 from holdfast.engines.postgresql.cluster import Cluster, Node
 from holdfast.engines.postgresql.doors import Doors
-from holdfast.engines.postgresql.leadership import leader_node
+from holdfast.engines.postgresql.leadership import WRITE, leader_node
 from holdfast.engines.postgresql.observe_node import in_service, observe_member
 from holdfast.engines.postgresql.perform.configured import NUDGE_S, nudge
 from holdfast.engines.postgresql.perform.files import node_of
 from holdfast.engines.postgresql.perform.restart import back_in_service, give_way
 from holdfast.engines.postgresql.perform.switchover import held, switch_over
+from holdfast.engines.postgresql.perform.synchronous import synchronous_names
 from holdfast.engines.postgresql.perform.waiting import until
 from holdfast.engines.postgresql.render_patroni import dynamic_configuration
 from holdfast.engines.postgresql.render_programs import PARTS, programs
+from holdfast.spec.model import Synchronous
 from holdfast.system.host import Program, program_name
 
 
@@ -114,8 +116,69 @@ async def remove(change: Change, cluster: Cluster, doors: Doors) -> None:
     if any(node.ordinal == ordinal for node in cluster.nodes):
         raise Bug(f"{name} is in the document and is not to be removed", subject=name)
     await give_way(cluster, doors)
+    await _demand_leader(cluster, name, doors)
+    await stop_node(cluster, ordinal, doors)
+    # Its folder goes only now that the others do without it.
+    await _demand_leader(cluster, name, doors)
+    await _demand_standby(cluster, name, doors)
     await destroy_node(cluster, ordinal, doors)
     await _forget_slot(cluster, name, doors)
+
+
+async def _demand_leader(cluster: Cluster, leaving: str, doors: Doors) -> None:
+    """Raise `Transient` unless a node of the document leads, in service, and takes writes."""
+    node = await leader_node(cluster, doors)
+    problem = f"{node.name} leads, and leaves, too" if node else "nobody leads"
+    if node is not None and node in cluster.nodes:
+        problem = await _no_writes(node, doors)
+    if problem:
+        raise Transient(
+            f"{leaving} is kept, because it may hold the only copy of the newest writes: {problem}",
+            subject=leaving,
+            hint="apply again when one of the nodes that stay leads",
+        )
+
+
+async def _no_writes(node: Node, doors: Doors) -> str:
+    """Why a leader takes no writes; empty when it does."""
+    member = await observe_member(node, doors)
+    if member.role != "leader" or not in_service(member):
+        return f"{node.name} is {member.state}"
+    try:
+        # The commit waits for no standby: which of them has it is asked for elsewhere.
+        async with doors.connect(node, synchronous=False) as connection:
+            await connection.execute(WRITE)
+    except (Error, psycopg.Error) as error:
+        return " ".join(str(error).split())
+    return ""
+
+
+async def _demand_standby(cluster: Cluster, leaving: str, doors: Doors) -> None:
+    """Wait until one of the staying replicas is synchronous, where the tier has such.
+
+    Patroni names another one once the leaving one is gone. Raises `Transient` when it does not.
+    """
+    if cluster.tier.synchronous is Synchronous.OFF or len(cluster.nodes) < 2:
+        return
+    staying = {node.name for node in cluster.nodes}
+
+    async def outstanding() -> str:
+        if staying & await synchronous_names(cluster, doors):
+            return ""
+        for node in cluster.nodes:
+            await nudge(cluster, node, doors)
+        return "no replica that stays is synchronous"
+
+    try:
+        await until(
+            outstanding, doors, deadline_s=30.0, what="a synchronous replica", every_s=NUDGE_S
+        )
+    except TimedOut as error:
+        raise Transient(
+            f"{leaving} is stopped and its folder kept: {error.message}",
+            subject=leaving,
+            hint="apply again when a replica that stays streams",
+        ) from None
 
 
 async def _forget_slot(cluster: Cluster, name: str, doors: Doors) -> None:
@@ -160,11 +223,16 @@ async def _has_slot(node: Node, slot: str, doors: Doors) -> bool:
         return False
 
 
+async def stop_node(cluster: Cluster, ordinal: int, doors: Doors) -> None:
+    """Stop everything of a node for good; its folder stays."""
+    for part in reversed(PARTS):
+        await doors.host.services.remove(program_name(f"{cluster.name}-{ordinal}", part))
+
+
 async def destroy_node(cluster: Cluster, ordinal: int, doors: Doors) -> None:
     """Stop everything of a node and remove what it had on this host and in etcd."""
     name = f"{cluster.name}-{ordinal}"
-    for part in reversed(PARTS):
-        await doors.host.services.remove(program_name(name, part))
+    await stop_node(cluster, ordinal, doors)
     for key in (f"members/{name}", f"pooler/nodes/{name}"):
         await doors.etcd.delete(etcd_prefix(cluster.name) + key)
     await doors.host.remove(str(cluster.site.node(cluster.name, ordinal).root))

@@ -6,8 +6,9 @@
     switch over          Patroni stops the old leader, a synchronous member takes the key
     release              each node's agent sees the new leader take writes, and lets go
 
-No candidate is named unless somebody asks for one: with a candidate, Patroni has every other
-member sleep for two seconds, and in a strict cluster commits wait for one of them.
+No candidate is named unless somebody asks for one, or a member lives that the document does not
+name any more and that must not lead: with a candidate, Patroni has every other member sleep for
+two seconds, and in a strict cluster commits wait for one of them.
 
 The order to hold stands in etcd under a lease. If this process dies, the lease ends and the
 agents let the clients go by themselves.
@@ -27,6 +28,11 @@ from holdfast.engines.postgresql.cluster import Cluster, Node
 from holdfast.engines.postgresql.doors import Doors, by_name
 from holdfast.engines.postgresql.leadership import leader_name, leader_node
 from holdfast.engines.postgresql.observe_node import in_service, observe_member
+from holdfast.engines.postgresql.perform.synchronous import (
+    in_step,
+    others_leave,
+    synchronous_names,
+)
 from holdfast.engines.postgresql.perform.waiting import until
 from holdfast.engines.postgresql.render_patroni import planned_mark
 
@@ -60,7 +66,24 @@ async def switch_over(
             subject=f"database {cluster.name}",
             hint="wait for the failover to end, then try again",
         )
-    able = await _able(cluster, old, candidate, doors)
+    if not await others_leave(cluster, old, doors):
+        able = await _able(cluster, old, candidate, doors)
+        return await _hand_over(cluster, old, able, doors, reason=reason, candidate=candidate)
+    # Left to itself, Patroni might choose one that is on its way out, too.
+    async with in_step(cluster, old, doors):
+        first = (await _able(cluster, old, candidate, doors))[0]
+        return await _hand_over(cluster, old, [first], doors, reason=reason, candidate=first.name)
+
+
+async def _hand_over(
+    cluster: Cluster,
+    old: Node,
+    able: list[Node],
+    doors: Doors,
+    *,
+    reason: str,
+    candidate: str | None,
+) -> SwitchedOver:
     doors.note(f"{old.name} hands over to {' or '.join(node.name for node in able)}: {reason}")
     await asyncio.gather(*(checkpoint(node, doors) for node in (old, *able)))
     mark = str(planned_mark(old))
@@ -99,15 +122,19 @@ async def _moved(cluster: Cluster, old: Node, candidate: str | None, doors: Door
 
 
 async def _able(cluster: Cluster, old: Node, wanted: str | None, doors: Doors) -> list[Node]:
-    """The wanted member, or those in service; synchronous ones only, where there are any."""
-    synchronous = await _synchronous(cluster, doors)
+    """The wanted member, or those in service; synchronous ones only, where there are any.
+
+    The one that has received the most comes first.
+    """
+    synchronous = await synchronous_names(cluster, doors)
     others = [node for node in cluster.nodes if node is not old and wanted in (None, node.name)]
     members = await asyncio.gather(*(observe_member(node, doors) for node in others))
-    able = [
-        node
+    positions = {
+        node: member.wal_position or 0
         for node, member in zip(others, members, strict=True)
         if in_service(member) and (not synchronous or node.name in synchronous)
-    ]
+    }
+    able = sorted(positions, key=lambda node: (-positions[node], node.ordinal))
     if not able:
         raise Conflict(
             f"no member of {cluster.name} can take over from {old.name}"
@@ -116,14 +143,6 @@ async def _able(cluster: Cluster, old: Node, wanted: str | None, doors: Doors) -
             hint=f"look at holdfast describe {cluster.name}, and wait until a replica streams",
         )
     return able
-
-
-async def _synchronous(cluster: Cluster, doors: Doors) -> set[str]:
-    found = await doors.etcd.get(f"{etcd_prefix(cluster.name)}sync")
-    if found is None:
-        return set()
-    names = json.loads(found.value).get("sync_standby") or ""
-    return {name.strip() for name in names.split(",") if name.strip()}
 
 
 async def checkpoint(node: Node, doors: Doors) -> None:
