@@ -16,7 +16,7 @@ from holdfast.core.layout import FIRST_SANDBOX_HOST, LAST_SANDBOX_HOST
 from holdfast.core.promise import Evidence
 from holdfast.engines.postgresql import counts, sandbox_probe, witness
 from holdfast.engines.postgresql import sandbox as boxes
-from holdfast.engines.postgresql.cluster import Cluster
+from holdfast.engines.postgresql.cluster import POSTGRES, READER, Cluster
 from holdfast.engines.postgresql.counts import Connect
 from holdfast.engines.postgresql.doors import Connection, Doors
 from holdfast.engines.postgresql.kill_primary import leader_of
@@ -143,16 +143,19 @@ async def _marked(run: Run, cluster: Cluster) -> Witness:
     """One try, with a restore point of its own: recovery stops at the first one of a name."""
     clock = run.platform.clock
     point = f"holdfast_{run.operation_id}_{clock.now():%Y%m%dT%H%M%S%f}"
-    return await witness.witness(_source(cluster, doors(run.platform, run.log)), clock, point=point)
+    engine = doors(run.platform, run.log)
+    return await witness.witness(
+        _source(cluster, engine, POSTGRES), _source(cluster, engine, READER), clock, point=point
+    )
 
 
-def _source(cluster: Cluster, engine: Doors) -> Connect:
+def _source(cluster: Cluster, engine: Doors, user: str) -> Connect:
     """Connections to whoever leads at the time."""
 
     @asynccontextmanager
     async def connect(database: str) -> AsyncIterator[Connection]:
         leader = await leader_of(cluster, engine)
-        async with engine.connect(leader, database) as connection:
+        async with engine.connect(leader, database, user=user) as connection:
             # Counting a large table may take long, and is stopped by the operation's own end.
             await connection.execute("set statement_timeout = '30min'")
             yield connection
@@ -211,9 +214,10 @@ async def _compare(
     engine = doors(run.platform, run.log)
     try:
         copy: Mapping[str, Count] = await counts.count(
-            lambda database: boxes.connected(sandbox, database)
+            lambda database: boxes.connected(sandbox, database, user=READER)
         )
-        found = await witness.compare(source.tables, copy, _source(cluster, engine), clock)
+        reading = _source(cluster, engine, READER)
+        found = await witness.compare(source.tables, copy, reading, clock)
     except Error as error:
         return {"why_not": error.message, "spent_s": clock.monotonic() - begun}
     return {**asdict(found), "spent_s": clock.monotonic() - begun}

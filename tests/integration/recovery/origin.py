@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import psycopg
 
+from holdfast.engines.postgresql.cluster import READER
 from holdfast.engines.postgresql.doors import Connection
 from holdfast.engines.postgresql.render_sandbox import Sandbox
 from holdfast.system import postgresql
@@ -76,6 +77,8 @@ class Origin:
                 f"archive_command='{command} --stanza={STANZA} archive-push %p'\n"
             )
         self.start()
+        self.sql(f"create role {READER} login bypassrls; grant pg_read_all_data to {READER}")
+        self.sql(f"alter role {READER} set default_transaction_read_only = on")
         self.pgbackrest("stanza-create")
 
     def start(self) -> None:
@@ -124,6 +127,13 @@ class Origin:
     @asynccontextmanager
     async def connect(self, database: str) -> AsyncIterator[Connection]:
         connection = await postgresql.connect(self.dsn(database))
+        async with connection:
+            yield connection
+
+    @asynccontextmanager
+    async def reading(self, database: str) -> AsyncIterator[Connection]:
+        """As the role that counts rows."""
+        connection = await postgresql.connect(self.dsn(database), user=READER)
         async with connection:
             yield connection
 

@@ -13,6 +13,7 @@ import pytest
 from holdfast.core.promise import Verdict
 from holdfast.engines.postgresql import counts, sandbox_probe, witness
 from holdfast.engines.postgresql import sandbox as boxes
+from holdfast.engines.postgresql.cluster import READER
 from holdfast.engines.postgresql.render_sandbox import MARK, Sandbox
 from holdfast.recovery.restore_test import Seen, verdict
 from holdfast.recovery.verdict import Judgement
@@ -35,7 +36,9 @@ class Trial:
 
     async def mark(self) -> None:
         point = f"holdfast_{secrets.token_hex(4)}"
-        self.witness = await witness.witness(self.origin.connect, CLOCK, point=point)
+        self.witness = await witness.witness(
+            self.origin.connect, self.origin.reading, CLOCK, point=point
+        )
         assert self.witness.problem == ""
         self.seen["wanted_point"] = point
 
@@ -55,9 +58,9 @@ class Trial:
         if not step.ok:
             return
         self.seen["structure"] = await sandbox_probe.structure(self.sandbox, self.host, CLOCK)
-        copy = await counts.count(lambda name: boxes.connected(self.sandbox, name))
+        copy = await counts.count(lambda name: boxes.connected(self.sandbox, name, user=READER))
         self.seen["compared"] = await witness.compare(
-            self.witness.tables, copy, self.origin.connect, CLOCK
+            self.witness.tables, copy, self.origin.reading, CLOCK
         )
         self.seen["checksums"] = await sandbox_probe.checksums(self.sandbox, self.host, CLOCK)
 
@@ -170,9 +173,9 @@ async def test_a_row_that_the_copy_lacks_is_found(trial: Trial):
     assert step.ok
     async with boxes.connected(trial.sandbox, "shop") as connection:
         await connection.execute("delete from item where id = 4711")
-    copy = await counts.count(lambda name: boxes.connected(trial.sandbox, name))
+    copy = await counts.count(lambda name: boxes.connected(trial.sandbox, name, user=READER))
     found = await witness.compare(
-        trial.witness.tables, copy, trial.origin.connect, CLOCK, counters_within_s=1
+        trial.witness.tables, copy, trial.origin.reading, CLOCK, counters_within_s=1
     )
     assert found.different == (
         "shop.public.item has 20099 rows in the copy and 20100 on the source; nobody wrote to it",

@@ -1,4 +1,17 @@
-"""Count the rows of every table of a server, with a hash that does not depend on their order."""
+"""Count the rows of every table of a server, with a hash that does not depend on their order.
+
+A query over an application's table runs what the application has defined: casts that it made for
+its row types, policies, and, while the query is being planned, functions in the expressions and
+predicates of its indexes. Writing the query with care is therefore not enough, and neither is
+`set role` in a superuser's session, which a function undoes by `reset role`. So the connection
+itself is one of `READER`: it comes in by certificate as a role that reads everything, bypasses
+policies, and has no other right. A function that gets to run has the reader's rights, in a
+transaction that may not write.
+
+The queries are written with care besides, so that an application's code does not even get that:
+rows become text by their types' output functions, which only a superuser can define, instead of
+by a cast, and every name is PostgreSQL's own.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +29,7 @@ from holdfast.engines.postgresql.doors import Connection
 from holdfast.recovery.comparison import Count, Written
 
 Connect: TypeAlias = Callable[[str], AbstractAsyncContextManager[Connection]]
-"""Opens a superuser's connection to a database of the server."""
+"""Opens a connection to a database of the server: a `READER`'s wherever tables are read."""
 
 HASHED_UP_TO_BYTES = 256 * 2**20
 """Larger tables are counted but not hashed: a hash reads every value, TOAST included."""
@@ -32,6 +45,10 @@ where c.relkind in ('r', 'm') and c.relpersistence = 'p'
   and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
   and (c.relkind = 'r' or c.relispopulated)
 order by 1, 2
+"""
+_HASH = """
+coalesce(pg_catalog.sum(pg_catalog.hashtextextended(
+    pg_catalog.textin(pg_catalog.record_out({row})), 0)), 0)::pg_catalog.text
 """
 # A row's text depends on these; both sides have to speak alike.
 _ALIKE = """
@@ -55,7 +72,7 @@ class _Table:
 
 
 async def count(
-    connect: Connect, *, hashed_up_to_bytes: int = HASHED_UP_TO_BYTES
+    reading: Connect, *, hashed_up_to_bytes: int = HASHED_UP_TO_BYTES
 ) -> dict[str, Count]:
     """Every permanent table and materialised view, by `database.schema.table`.
 
@@ -63,8 +80,8 @@ async def count(
     before it, so that no write falls between the two.
     """
     found: dict[str, Count] = {}
-    for database in await _databases(connect):
-        async with connect(database) as connection:
+    for database in await _databases(reading):
+        async with reading(database) as connection:
             await connection.execute(_ALIKE)
             tables = await _tables(connection)
             await connection.execute("begin isolation level repeatable read read only")
@@ -75,19 +92,19 @@ async def count(
     return found
 
 
-async def writes(connect: Connect) -> dict[str, Count]:
+async def writes(reading: Connect) -> dict[str, Count]:
     """The present file and counters of writes of every table, without counting any rows."""
     found: dict[str, Count] = {}
-    for database in await _databases(connect):
-        async with connect(database) as connection:
+    for database in await _databases(reading):
+        async with reading(database) as connection:
             await connection.execute("set search_path = pg_catalog")
             for table in await _tables(connection):
                 found[table.key(database)] = Count(None, None, table.file, table.written)
     return found
 
 
-async def _databases(connect: Connect) -> list[str]:
-    async with connect(POSTGRES) as connection:
+async def _databases(reading: Connect) -> list[str]:
+    async with reading(POSTGRES) as connection:
         return [row[0] for row in await (await connection.execute(_DATABASES)).fetchall()]
 
 
@@ -102,10 +119,8 @@ async def _tables(connection: Connection) -> list[_Table]:
 async def _counted(connection: Connection, table: _Table, *, hashed: bool) -> Count:
     # The alias is one that no column has; a column of that name would be read in its place.
     row = sql.Identifier("holdfast whole row")
-    query = sql.SQL("select count(*), {hash} from only {table} as {row}").format(
-        hash=sql.SQL("coalesce(sum(hashtextextended({row}::text, 0)), 0)::text").format(row=row)
-        if hashed
-        else sql.SQL("null"),
+    query = sql.SQL("select pg_catalog.count(*), {hash} from only {table} as {row}").format(
+        hash=sql.SQL(_HASH).format(row=row) if hashed else sql.SQL("null"),
         table=sql.Identifier(table.schema, table.name),
         row=row,
     )

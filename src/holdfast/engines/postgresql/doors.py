@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeAlias
 import psycopg
 
 from holdfast.core.layout import POSTGRESQL_PORT
+from holdfast.engines.postgresql.catalog.doors import OWN_NAMES
 from holdfast.engines.postgresql.catalog.scram import scram_verifier
 from holdfast.engines.postgresql.cluster import (
     POSTGRES,
@@ -101,13 +102,17 @@ class Doors:
         *,
         synchronous: bool = True,
         bare: bool = False,
+        user: str = POSTGRES,
     ) -> AbstractAsyncContextManager[Connection]:
-        """A superuser's connection to one node, by certificate over TLS.
+        """A connection to one node, by certificate over TLS; a superuser's unless told otherwise.
+
+        Every name in it is PostgreSQL's own, whatever the database's owner has set for sessions.
+        What reads the application's tables has to be a `READER`'s, see `counts`.
 
         Without `synchronous`, its commits wait for no standby. A `bare` one sets nothing, not
         even a limit for statements, so that it sees every parameter as the server has it.
         """
-        return _closing(self.identity, node, database, synchronous, bare)
+        return _closing(self.identity, node, database, synchronous, bare, user)
 
     async def operator(self, node: Node) -> PatroniClient:
         """A client that may change the node's cluster through Patroni."""
@@ -135,12 +140,12 @@ _STATEMENT_TIMEOUT_S = 60.0
 
 @asynccontextmanager
 async def _closing(
-    identity: Identity, node: Node, database: str, synchronous: bool, bare: bool
+    identity: Identity, node: Node, database: str, synchronous: bool, bare: bool, user: str
 ) -> AsyncIterator[Connection]:
     connection = await postgresql.connect(
         host=node.address,
         port=POSTGRESQL_PORT,
-        user=POSTGRES,
+        user=user,
         dbname=database,
         sslmode="verify-full",
         sslrootcert=identity.ca,
@@ -149,6 +154,8 @@ async def _closing(
         statement_timeout_s=None if bare else _STATEMENT_TIMEOUT_S,
     )
     async with connection:
+        if not bare:
+            await connection.execute(OWN_NAMES)
         if not synchronous:
             await connection.execute("set synchronous_commit = local")
         yield connection

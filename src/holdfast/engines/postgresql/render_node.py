@@ -13,6 +13,7 @@ from holdfast.engines.postgresql.cluster import (
     MONITOR,
     POOLER,
     POSTGRES,
+    READER,
     REPLICATOR,
     REWIND,
     Cluster,
@@ -38,7 +39,7 @@ def databases_file(node: Node, side: str) -> str:
 def pooler_files(cluster: Cluster, node: Node) -> dict[str, str]:
     """The configuration of both poolers and the list of users that may be in neither."""
     users = str(node.paths.conf / "pgbouncer.users")
-    closed = (POSTGRES, REPLICATOR, REWIND, POOLER, MONITOR, "holdfast_backup")
+    closed = (POSTGRES, REPLICATOR, REWIND, POOLER, MONITOR, READER, "holdfast_backup")
     # Every node's read-write pooler leads to the leader, and any of the read-only ones may.
     poolers = 2 * len(cluster.nodes)
     files = {users: user_list(closed)}

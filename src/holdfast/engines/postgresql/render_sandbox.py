@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from holdfast.core.layout import Site
-from holdfast.engines.postgresql.cluster import POSTGRES, Cluster
+from holdfast.engines.postgresql.cluster import POSTGRES, READER, Cluster
 from holdfast.engines.postgresql.render_backup import ini, repository
 
 MARK = "HOLDFAST_SANDBOX"
@@ -115,10 +115,13 @@ def restore_command(sandbox: Sandbox, *, label: str, point: str, timeline: int) 
 
 
 def rules_files(sandbox: Sandbox, guests: Sequence[str]) -> dict[str, str]:
-    """pg_hba.conf and pg_ident.conf: only these users of the machine, as the superuser."""
-    mapped = "".join(f"{_IDENT} {guest} {POSTGRES}\n" for guest in sorted(set(guests)))
+    """pg_hba.conf and pg_ident.conf: only these users of the machine, as superuser or reader."""
+    roles = (POSTGRES, READER)
+    mapped = "".join(
+        f"{_IDENT} {guest} {role}\n" for guest in sorted(set(guests)) for role in roles
+    )
     return {
-        str(sandbox.conf / "pg_hba.conf"): f"local all {POSTGRES} peer map={_IDENT}\n",
+        str(sandbox.conf / "pg_hba.conf"): f"local all {','.join(roles)} peer map={_IDENT}\n",
         str(sandbox.conf / "pg_ident.conf"): mapped,
         # The one in the data folder names the source's addresses, paths and archive command.
         str(sandbox.conf / "postgresql.conf"): "",
@@ -145,6 +148,8 @@ def settings(sandbox: Sandbox, *, jobs: int = 2) -> dict[str, str]:
         "hot_standby": "off",
         "wal_level": "minimal",
         "max_wal_senders": "0",
+        # A subscription in the copy would take what its original waits for.
+        "max_logical_replication_workers": "0",
         "max_prepared_transactions": "1000",
         "max_connections": "20",
         "max_worker_processes": "8",

@@ -55,10 +55,19 @@ class Witness:
 
 
 async def witness(
-    connect: Connect, clock: Clock, *, point: str, archived_within_s: float = ARCHIVED_WITHIN_S
+    connect: Connect,
+    reading: Connect,
+    clock: Clock,
+    *,
+    point: str,
+    archived_within_s: float = ARCHIVED_WITHIN_S,
 ) -> Witness:
-    """Count everything on the primary, then write the restore point and have it archived."""
-    tables = await count(connect)
+    """Count everything on the primary, then write the restore point and have it archived.
+
+    The tables are read over `reading`, a reader's connections. `connect` opens a superuser's, and
+    only to the maintenance database, in which no application has anything.
+    """
+    tables = await count(reading)
     async with connect(POSTGRES) as connection:
         cursor = await connection.execute("select pg_create_restore_point(%s)::text", [point])
         lsn = (await cursor.fetchone() or ("",))[0]
@@ -72,7 +81,7 @@ async def witness(
 async def compare(
     source: Mapping[str, Count],
     copy: Mapping[str, Count],
-    connect: Connect,
+    reading: Connect,
     clock: Clock,
     *,
     counters_within_s: float = COUNTERS_WITHIN_S,
@@ -85,7 +94,7 @@ async def compare(
         return comparison(source, copy, {})
     deadline = clock.monotonic() + counters_within_s
     while True:
-        found = comparison(source, copy, await writes(connect))
+        found = comparison(source, copy, await writes(reading))
         if not found.different or clock.monotonic() > deadline:
             return found
         await clock.sleep(1.0)

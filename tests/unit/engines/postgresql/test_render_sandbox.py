@@ -51,8 +51,13 @@ def test_options_survive_the_shell_that_pg_ctl_uses():
 
 def test_only_the_machine_s_users_who_need_it_get_in():
     files = rules_files(BOX, ["root", "db", "root"])
-    assert files[f"{BOX.conf}/pg_hba.conf"] == "local all postgres peer map=sandbox\n"
-    assert files[f"{BOX.conf}/pg_ident.conf"] == "sandbox db postgres\nsandbox root postgres\n"
+    assert (
+        files[f"{BOX.conf}/pg_hba.conf"] == "local all postgres,holdfast_reader peer map=sandbox\n"
+    )
+    assert files[f"{BOX.conf}/pg_ident.conf"] == (
+        "sandbox db postgres\nsandbox db holdfast_reader\n"
+        "sandbox root postgres\nsandbox root holdfast_reader\n"
+    )
 
 
 def test_a_restore_goes_to_the_point_on_its_timeline_or_to_the_end():

@@ -29,11 +29,8 @@ Secrets: TypeAlias = Callable[[str], Awaitable[Secret]]
 
 # A database's owner may set defaults for every session in it and create functions and operators in
 # its schemas. Neither may bend what a superuser's session does (CVE-2018-1058 and its kin).
-_ON_GUARD = """
-set role none;
-set search_path = pg_catalog;
-set default_transaction_read_only = off
-"""
+OWN_NAMES = "set role none; set search_path = pg_catalog"
+_ON_GUARD = f"{OWN_NAMES}; set default_transaction_read_only = off"
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from holdfast.engines.postgresql.catalog.names import (
     Roles,
 )
 from holdfast.engines.postgresql.catalog.render_roles import role_id
-from holdfast.engines.postgresql.cluster import MONITOR, POOLER, POSTGRES, REWIND
+from holdfast.engines.postgresql.cluster import MONITOR, POOLER, POSTGRES, READER, REWIND
 from holdfast.spec.model import ExtensionSpec, LogicalDatabase
 
 _DML = ["DELETE", "INSERT", "SELECT", "UPDATE"]
@@ -79,7 +79,7 @@ def maintenance(version: int, preload: Collection[str]) -> Iterator[Resource]:
     yield _grants(
         f"{database_id(own)}/grants/database",
         {"database": own, "object": "database", "name": own},
-        {role: ["CONNECT"] for role in (BACKUP, MONITOR, POOLER, REWIND)},
+        {role: ["CONNECT"] for role in (BACKUP, MONITOR, POOLER, READER, REWIND)},
         "only the platform works here",
     )
     yield _grants(
@@ -105,7 +105,7 @@ def maintenance(version: int, preload: Collection[str]) -> Iterator[Resource]:
 
 
 def _database_grants(name: str, names: Roles) -> Resource:
-    connecting = (names.migrator, names.ro, MONITOR, POOLER)
+    connecting = (names.migrator, names.ro, MONITOR, POOLER, READER)
     return _grants(
         f"{database_id(name)}/grants/database",
         {"database": name, "object": "database", "name": name},

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from holdfast.core.change import Json, Resource
 from holdfast.engines.postgresql.catalog.names import BACKUP, Roles, password_ref
-from holdfast.engines.postgresql.cluster import MONITOR, POOLER, REPLICATOR, REWIND
+from holdfast.engines.postgresql.cluster import MONITOR, POOLER, READER, REPLICATOR, REWIND
 
-SITE_ROLES = (REPLICATOR, REWIND, POOLER, MONITOR, BACKUP)
+SITE_ROLES = (REPLICATOR, REWIND, POOLER, MONITOR, BACKUP, READER)
 """Roles of the platform itself: they come in by certificate and have no password."""
 
 _RESERVED = 10
@@ -77,6 +77,15 @@ def _site_roles() -> Iterator[Resource]:
             {"connection_limit": 10, "settings": {"statement_timeout": "15s"}},
         ),
         (BACKUP, "starts and stops backups", {"connection_limit": 10}),
+        (
+            READER,
+            "counts rows for a restore test: no superuser may read what an application made",
+            {
+                "bypassrls": True,
+                "connection_limit": 10,
+                "settings": {"default_transaction_read_only": "on"},
+            },
+        ),
     ):
         yield _role(name, reason, **own)
 
@@ -91,6 +100,7 @@ def memberships(database: str, version: int) -> Iterator[Resource]:
         yield _membership(version, names.ro, login)
     yield _membership(version, "pg_monitor", MONITOR)
     yield _membership(version, "pg_read_all_settings", BACKUP)
+    yield _membership(version, "pg_read_all_data", READER)
     if version >= 15:
         yield _membership(version, "pg_checkpoint", BACKUP)
 
