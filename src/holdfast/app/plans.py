@@ -25,12 +25,14 @@ from holdfast.workflows.planning import RETAINED, planned_together
 class Plans:
     """One saved plan a database, or findings of which at least one is an error and no plan.
 
-    `tiers` says what the tiers among the documents would change.
+    `tiers` says what the tiers among the documents would change, `unconfirmed` names databases
+    whose last apply failed.
     """
 
     plans: tuple[SavedPlan, ...]
     findings: tuple[Finding, ...]
     tiers: tuple[TierChange, ...] = ()
+    unconfirmed: frozenset[str] = frozenset()
 
     @property
     def ok(self) -> bool:
@@ -59,7 +61,9 @@ async def make(control: Control, sources: Sequence[Source]) -> Plans:
         for resolved, each in zip(resolution.databases, made, strict=True):
             plan_id = await plans.save(connection, each.plan, resolved.to_json())
             saved.append(await plans.get(connection, plan_id))
-    return Plans(tuple(saved), tuple(findings), await tiers.changes(control, resolution.tiers))
+    changes = await tiers.changes(control, resolution.tiers)
+    unconfirmed = frozenset(each.cluster.name for each in made if each.unconfirmed)
+    return Plans(tuple(saved), tuple(findings), changes, unconfirmed)
 
 
 async def get(control: Control, plan_id: str) -> SavedPlan:

@@ -18,6 +18,7 @@ from holdfast.engines.postgresql.probe import takes_writes
 from holdfast.spec.model import ResolvedDatabase
 from holdfast.store import databases, evidence, nodes, operations, plans
 from holdfast.workflows.planning import (
+    FAILED,
     allocate,
     cluster_at,
     doors,
@@ -52,7 +53,7 @@ async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
             changes += await _catch_up(run, cluster)
         confirmed = await run.step("confirm that it is ready", _confirm, run, cluster, changes)
     except Error:
-        await run.step("note the failure", _phase, run, cluster.name, "failed", always=True)
+        await run.step("note the failure", _phase, run, cluster.name, FAILED, always=True)
         raise
     return {"changes": len(changes), **confirmed}
 

@@ -29,6 +29,8 @@ RETAINED = "retained"
 """Phase of a database that was deleted while its backups were kept."""
 DELETING = "deleting"
 """Phase of a database from the moment that something of it may be missing."""
+FAILED = "failed"
+"""Phase of a database whose last apply failed, until one is confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +38,14 @@ class Planned:
     """A plan with what it was made from.
 
     What `observed.unseen` names is not in the plan; `findings` say so, and what else is worth
-    knowing.
+    knowing. `unconfirmed` is whether the last apply failed: another one is worth its while even
+    with nothing left to change.
     """
 
     cluster: Cluster
     plan: Plan
     observed: Observed
+    unconfirmed: bool = False
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -67,10 +71,11 @@ def _out_of_sight(planned: Planned) -> Iterator[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a database's nodes would stand, and its recorded document."""
+    """Where a database's nodes would stand, and its recorded document and phase."""
 
     addresses: Mapping[int, str]
     document: Mapping[str, Json] | None
+    phase: str | None
 
 
 class _Placed(Exception):
@@ -112,7 +117,10 @@ async def planned_together(
     for cluster in clusters:
         refuse_long_paths(cluster)
     made = await asyncio.gather(*(planned_for(platform, each) for each in clusters))
-    return [_with_document(each, place.document) for each, place in zip(made, placed, strict=True)]
+    return [
+        replace(_with_document(each, place.document), unconfirmed=place.phase == FAILED)
+        for each, place in zip(made, placed, strict=True)
+    ]
 
 
 def _with_document(planned: Planned, before: Mapping[str, Json] | None) -> Planned:
@@ -230,7 +238,9 @@ async def _place(connection: Connection, platform: Platform, resolved: ResolvedD
     if present is None:
         await databases.put(connection, resolved.name, resolved.to_json(), phase="planned")
     addresses = await allocate(connection, platform, resolved)
-    return _Place(addresses, None if present is None else present.spec)
+    if present is None:
+        return _Place(addresses, None, None)
+    return _Place(addresses, present.spec, present.phase)
 
 
 def refuse_deleted(database: databases.Database | None) -> None:

@@ -52,7 +52,8 @@ class Documents(BaseModel):
 async def post_plans(documents: Documents, plane: Plane) -> dict[str, Any]:
     """Plan every database in these documents.
 
-    The answer holds one plan a database, what the tiers among the documents would change, and
+    The answer holds one plan a database (`unconfirmed` when the last apply failed: applying even an
+    empty one then confirms that all is well), what the tiers among the documents would change, and
     findings that are no errors. With an error in the
     documents it is a problem that lists all findings, and nothing is planned.
     """
@@ -60,7 +61,10 @@ async def post_plans(documents: Documents, plane: Plane) -> dict[str, Any]:
     if not made.ok:
         raise Invalid(f"{count_text(made.findings)} in the documents", made.findings)
     return {
-        "plans": [_plan(saved) for saved in made.plans],
+        "plans": [
+            {**_plan(saved), "unconfirmed": saved.plan.database in made.unconfirmed}
+            for saved in made.plans
+        ],
         "tiers": [
             {"name": each.tier.name, "action": each.action, "databases": list(each.databases)}
             for each in made.tiers

@@ -83,13 +83,14 @@ def apply(
 ) -> None:
     """Make databases be as their documents say.
 
-    The plan is shown first and has to be agreed to. Interrupted, the operation goes on in the
+    The plan is shown first and has to be agreed to. A database whose last apply failed is confirmed
+    even when nothing is left to change. Interrupted, the operation goes on in the
     background; `holdfast op watch` rejoins it.
     """
     client = connect(where)
     planned = _plans(client, paths)
     _show_tiers(planned)
-    made = [one for one in planned.plans if _shown(one).plan.changes]
+    made = [one for one in planned.plans if _shown(one).plan.changes or _is_unconfirmed(one)]
     if planned.tiers:
         names = ", ".join(tier["name"] for tier in planned.tiers)
         operate.consent(f"Take over tier {names}?", yes=yes)
@@ -98,7 +99,8 @@ def apply(
         if output in ("json", "yaml"):
             operate.show([], output)
         return
-    operate.consent(_question(made), yes=yes)
+    if any(one.plan.changes for one in made):
+        operate.consent(_question(made), yes=yes)
     waiting = Waiting(no_wait, timeout_s, on_conflict)
     operations = [
         operate.start(
@@ -168,6 +170,14 @@ def _plan(data: Json) -> Plan:
 def _shown(made: _Made) -> _Made:
     printing.paint(plan_text(made.plan) + "\n", err=True)
     return made
+
+
+def _is_unconfirmed(made: _Made) -> bool:
+    """Whether the last apply of it failed, so that one without changes has a purpose, too."""
+    if not made.data["unconfirmed"] or made.plan.changes:
+        return False
+    click.echo(f"{made.plan.database}: the last apply failed; this one confirms it", err=True)
+    return True
 
 
 def _question(made: Sequence[_Made]) -> str:
