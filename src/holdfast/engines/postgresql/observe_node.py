@@ -32,7 +32,8 @@ class Member:
     """One member as Patroni tells of it.
 
     `role` is `leader`, `replica` or empty when it is not known; `state` is Patroni's word
-    (`running`, `streaming`, `starting`, …) or why there is none; `wal_position` counts bytes;
+    (`running`, `streaming`, `starting`, …) or why there is none; `wal_position` counts bytes,
+    written by a leader or received by a replica, which has replayed them to `replayed_position`;
     `restart_reasons` names parameters, as far as Patroni knows them.
     """
 
@@ -40,6 +41,7 @@ class Member:
     state: str = "unreachable"
     timeline: int | None = None
     wal_position: int | None = None
+    replayed_position: int | None = None
     waits_for_restart: bool = False
     restart_reasons: tuple[str, ...] = ()
 
@@ -86,6 +88,7 @@ async def observe_member(node: Node, doors: Doors) -> Member:
         state=state,
         timeline=status.get("timeline"),
         wal_position=xlog.get("location") or xlog.get("received_location"),
+        replayed_position=xlog.get("replayed_location"),
         waits_for_restart=bool(status.get("pending_restart")),
         restart_reasons=tuple(sorted(status.get("pending_restart_reason") or ())),
     )

@@ -115,7 +115,8 @@ def dynamic_configuration(cluster: Cluster) -> dict[str, Json]:
         "synchronous_mode_strict": cluster.tier.strict,
         "postgresql": {
             "use_pg_rewind": True,
-            "remove_data_directory_on_rewind_failure": True,
+            # Where a commit waits for no standby, an old leader may hold the only copy of it.
+            "remove_data_directory_on_rewind_failure": cluster.tier.strict,
             "use_slots": True,
             "parameters": {parameter.name: parameter.value for parameter in parameters},
             "pg_hba": hba_rules(cluster),

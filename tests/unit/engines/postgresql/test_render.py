@@ -136,3 +136,9 @@ def test_a_path_too_long_for_a_socket_is_refused_beforehand() -> None:
 def test_an_installation_survives_json() -> None:
     there = json.loads(json.dumps(INSTALLATION.to_json()))
     assert Installation.from_json(there) == INSTALLATION
+
+
+def test_only_a_strict_tier_throws_the_data_of_an_old_leader_away() -> None:
+    for tier, thrown_away in (("tier-0", True), ("tier-1", False), ("tier-2", False)):
+        told = dynamic_configuration(cluster(tier=tier))["postgresql"]
+        assert told["remove_data_directory_on_rewind_failure"] is thrown_away
