@@ -41,17 +41,19 @@ async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
     """Outcome: `mode`, and the label of the final backup where the data are retained."""
     cluster = await cluster_of(run)
     label = None
-    if request["mode"] == "retain-data":
+    retains = request["mode"] == "retain-data"
+    if retains:
         label = await run.step("take a final backup", _final_backup, run, cluster)
         await run.step("read every file of the backups", _read_back, run, cluster, label)
         await _restored(run)
         leader = await run.step("see that the archive keeps up", _see_archiving, run, cluster)
         await run.step("stop it, the leader last", _stop, run, cluster, leader)
-    await run.step("mark it as being deleted", _phase, run, "deleting")
-    await run.step("stop and remove every node", _destroy, run, cluster)
+    # Stopped and proven is past the point where somebody may still say no.
+    await run.step("mark it as being deleted", _phase, run, "deleting", always=retains)
+    await run.step("stop and remove every node", _destroy, run, cluster, always=retains)
     if request["mode"] == "purge":
         await run.step("remove the backups", _purge, run, cluster)
-    await run.step("forget it", _forget, run, cluster, request["mode"])
+    await run.step("forget it", _forget, run, cluster, request["mode"], always=retains)
     return {"mode": request["mode"], "final_backup": label}
 
 

@@ -63,12 +63,15 @@ async def stop_cluster(cluster: Cluster, ordinals: set[int], leader: str, doors:
     now = await leader_name(cluster, doors)
     last = now or leader
     in_order = sorted(ordinals, key=lambda each: f"{cluster.name}-{each}" == last)
-    for ordinal in in_order:
-        for part in reversed(PARTS):
-            await doors.host.services.stop(program_name(f"{cluster.name}-{ordinal}", part))
     ordinal = in_order[-1]
     node = Node(ordinal, last, "", cluster.site.node(cluster.name, ordinal))
-    problem = await _unarchived(cluster, node, doors)
+    try:
+        for each in in_order:
+            for part in reversed(PARTS):
+                await doors.host.services.stop(program_name(f"{cluster.name}-{each}", part))
+        problem = await _unarchived(cluster, node, doors)
+    except Error as error:
+        problem = error.message
     if not problem:
         doors.note(f"{last} is shut down, and everything that it wrote is in the archive")
         return
