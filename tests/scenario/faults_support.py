@@ -17,6 +17,7 @@ from typing import Any, Self
 import psycopg
 import pytest
 
+from holdfast.system.supervisor import Supervisor
 from tests.conftest import demand
 from tests.scenario.site import RealSite, until
 
@@ -43,9 +44,18 @@ class FaultySite(RealSite):
         """Everything that `status` shows, by name."""
         return {part["name"]: part for part in self.json("status", exit_code=None)}
 
+    def pids(self) -> dict[str, int | None]:
+        """The pid of every supervised program, asked of the supervisor itself; and its own."""
+
+        async def asked(services: Supervisor) -> dict[str, int | None]:
+            found = {name: one.pid for name, one in (await services.status()).items()}
+            return found | {"supervisor": await self.doors.daemon.pid()}
+
+        return self.services(asked)
+
     def pid(self, part: str) -> int:
         """The pid of a part; waits until it has one."""
-        return int(until(lambda: self.parts().get(part, {}).get("pid"), what=f"a pid of {part}"))
+        return int(until(lambda: self.pids().get(part), every_s=0.1, what=f"a pid of {part}") or 0)
 
     def postmaster(self, node: str) -> int:
         """The pid of a node's PostgreSQL."""
@@ -201,9 +211,10 @@ class Ledger:
 
     def lost(self) -> set[int]:
         """Acknowledged writes that cannot be read back."""
+        acknowledged = set(self.acknowledged)  # before looking: it goes on growing
         with psycopg.connect(self._owner) as connection:
             rows = connection.execute("select id from ledger where id >= %s", (self._first,))
-            return self.acknowledged - {row[0] for row in rows}
+            return acknowledged - {row[0] for row in rows}
 
     def _write(self) -> None:
         number, last = self._first, time.monotonic()

@@ -119,7 +119,7 @@ async def _etcd(doors: SiteDoors, services: Mapping[str, ServiceStatus]) -> list
         if part.name in lost:
             found.append(replace(part, healthy=False, detail="its data are gone: run holdfast up"))
             continue
-        detail = "leader" if member.is_leader else part.detail
+        detail = ", ".join(filter(None, ("leader" if member.is_leader else "", part.detail)))
         if part.pid is not None and not member.healthy:
             detail = member.detail
         state: ServiceState = "running" if member.healthy else part.state
