@@ -8,6 +8,8 @@
 # supervisor's, a program would die of SIGPIPE soon after a kill -9 of the supervisor.
 set -uf
 # A pooler needs a descriptor a client; the usual soft limit of 1024 is too low for it.
+# Not in POSIX, but in every shell that Linux has for /bin/sh; where it is missing, all goes on.
+# shellcheck disable=SC3045
 ulimit -S -n 65536 2>/dev/null || ulimit -S -n "$(ulimit -H -n)" 2>/dev/null
 record=$1
 log=$2
