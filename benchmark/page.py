@@ -147,13 +147,21 @@ def _gap_runs(runs: Sequence[Run]) -> str:
             str(sum(run["unknown"] for run in of_fault)),
             str(sum(run["lost"] for run in of_fault)),
             str(sum(run["out_of_order"] for run in of_fault)),
-            f"{median([run['healed_s'] for run in of_fault]):.1f}" if of_fault else "",
+            _healed(of_fault),
         )
         for fault, (words, _) in FAULTS.items()
         if (of_fault := [run for run in runs if run["fault"] == fault])
     ]
     heading = ("fault", "runs", "acknowledged", "unknown", "lost", "out of order", "whole again, s")
     return f"{_table(('fault', 'endpoint', 'gaps, s'), rows)}\n{_table(heading, totals)}"
+
+
+def _healed(runs: Sequence[Run]) -> str:
+    """The median, and how many never came back by themselves."""
+    times = [run["healed_s"] for run in runs if run["healed_s"] is not None]
+    shown = f"{median(times):.1f}" if times else ""
+    never = len(runs) - len(times)
+    return f"{shown} ({never} not by itself)".strip() if never else shown
 
 
 def _interactive_runs(runs: Sequence[Run]) -> str:
