@@ -34,6 +34,8 @@ from holdfast.engines.postgresql.render_patroni import (
     hba_rules,
     ident_rules,
     node_configuration,
+    on_start_path,
+    on_start_script,
     only_synchronous,
     parameter_surroundings,
 )
@@ -282,6 +284,7 @@ def node_templates(cluster: Cluster, node: Node) -> dict[str, Template]:
     return {
         str(conf / "patroni.yml"): Template(as_yaml(node_configuration(cluster, node))),
         str(before_stop_path(node)): Template(before_stop_script(node), 0o700),
+        str(on_start_path(node)): Template(on_start_script(node), 0o700),
         str(conf / "pgbackrest.conf"): Template(node_backup_file(cluster, node)),
         **{path: Template(text) for path, text in pooler_files(cluster, node).items()},
         **{path: Template(text) for path, text in agent_file(cluster, node).items()},

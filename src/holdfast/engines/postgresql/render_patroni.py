@@ -214,6 +214,29 @@ exit 0
 """
 
 
+def on_start_path(node: Node) -> PurePosixPath:
+    """The script that Patroni calls when PostgreSQL runs, whoever started it."""
+    return node.paths.conf / "on_start.sh"
+
+
+def on_start_script(node: Node) -> str:
+    """Have a Patroni that took over a running standby read its configuration once more.
+
+    It takes over the standby's parameters as its own session sees them, and keeps those for the
+    standby's next start: keepalives read as 0 through a Unix socket, and pg_stat_statements is
+    off in Patroni's own sessions. Reading the configuration anew puts the right ones in place.
+    """
+    pid = node.paths.data / "postmaster.pid"
+    return f"""\
+#!/bin/sh
+[ -r /proc/self/stat ] || exit 0
+started() {{ sed 's/.*) //' "/proc/$1/stat" | cut -d ' ' -f 20; }}
+postmaster=$(head -n 1 '{pid}') || exit 0
+[ "$(started "$postmaster")" -ge "$(started "$PPID")" ] || kill -HUP "$PPID"
+exit 0
+"""
+
+
 def _postgresql(cluster: Cluster, node: Node) -> dict[str, Json]:
     archive = _pgbackrest(cluster, node)
     return {
@@ -223,6 +246,7 @@ def _postgresql(cluster: Cluster, node: Node) -> dict[str, Json]:
         "bin_dir": cluster.installation.bindir,
         "pgpass": str(node.paths.run / "pgpass"),
         "before_stop": str(before_stop_path(node)),
+        "callbacks": {"on_start": str(on_start_path(node))},
         "use_unix_socket": True,
         "authentication": {
             "superuser": {"username": POSTGRES, **_rewind_connection(cluster)},
