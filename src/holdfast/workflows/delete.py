@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from holdfast.core.change import Json
 from holdfast.core.errors import Error, Invalid
 from holdfast.core.promise import Verdict
-from holdfast.engines.postgresql.cluster import Cluster
+from holdfast.engines.postgresql.cluster import Cluster, repository_key
 from holdfast.engines.postgresql.perform.backup import take
 from holdfast.engines.postgresql.perform.destroy import (
     destroy_backups,
@@ -22,7 +22,7 @@ from holdfast.engines.postgresql.perform.destroy import (
 from holdfast.engines.postgresql.perform.stop import see_archiving, stop_cluster
 from holdfast.store import backups, databases, nodes, secrets
 from holdfast.workflows import verify
-from holdfast.workflows.planning import RETAINED, cluster_of, doors
+from holdfast.workflows.planning import DELETING, RETAINED, RETAINING, cluster_of, doors
 from holdfast.workflows.run import Run
 
 KIND = "delete"
@@ -42,19 +42,26 @@ async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
     cluster = await cluster_of(run)
     label = None
     retains = request["mode"] == "retain-data"
-    if retains:
+    if retains and not await run.step("see what an earlier attempt has proven", _is_proven, run):
         label = await run.step("take a final backup", _final_backup, run, cluster)
         await run.step("read every file of the backups", _read_back, run, cluster, label)
         await _restored(run)
         leader = await run.step("see that the archive keeps up", _see_archiving, run, cluster)
         await run.step("stop it, the leader last", _stop, run, cluster, leader)
     # Stopped and proven is past the point where somebody may still say no.
-    await run.step("mark it as being deleted", _phase, run, "deleting", always=retains)
+    phase = RETAINING if retains else DELETING
+    await run.step("mark it as being deleted", _phase, run, phase, always=retains)
     await run.step("stop and remove every node", _destroy, run, cluster, always=retains)
     if request["mode"] == "purge":
         await run.step("remove the backups", _purge, run, cluster)
     await run.step("forget it", _forget, run, cluster, request["mode"], always=retains)
     return {"mode": request["mode"], "final_backup": label}
+
+
+async def _is_proven(run: Run) -> Json:
+    """Whether a deletion that kept the data broke off after all was proven and nodes were gone."""
+    async with run.platform.store.begin() as connection:
+        return (await databases.get(connection, run.database or "")).phase == RETAINING
 
 
 async def _final_backup(run: Run, cluster: Cluster) -> Json:
@@ -111,8 +118,9 @@ async def _forget(run: Run, cluster: Cluster, mode: str) -> Json:
     async with run.platform.store.begin() as connection:
         if mode == "retain-data":
             await nodes.release_all(connection, cluster.name)
-            for part in ("etcd", "role/"):
-                await secrets.remove(connection, f"{cluster.name}/{part}")
+            for reference in await secrets.refs(connection, f"{cluster.name}/"):
+                if reference != repository_key(cluster.name):
+                    await secrets.remove(connection, reference)
             await databases.set_phase(connection, cluster.name, RETAINED)
             return
         await secrets.remove(connection, f"{cluster.name}/")

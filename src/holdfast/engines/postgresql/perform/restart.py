@@ -11,7 +11,7 @@ import asyncio
 import enum
 from collections.abc import Iterable, Mapping
 
-from holdfast.core.errors import Conflict, Error
+from holdfast.core.errors import Conflict, Error, TimedOut
 from holdfast.engines.postgresql.cluster import Cluster, Node
 from holdfast.engines.postgresql.doors import Doors
 from holdfast.engines.postgresql.leadership import leader_node
@@ -138,15 +138,26 @@ async def _restart(cluster: Cluster, node: Node, doors: Doors) -> None:
         # A former leader may have restarted on its way to being a replica.
         return
     doors.note(f"{node.name} restarts for {', '.join(names)}")
+    deadline_s = 120.0
     try:
         await (await doors.operator(node)).restart(node.address)
     except Conflict as error:
-        # Somebody else restarts it this very moment, which is as good.
+        # Either somebody else restarts it this very moment, which is as good, or it has failed.
         doors.note(error.message)
-    await back_in_service(cluster, node, doors)
+        deadline_s = 20.0 if "restart failed" in error.message else deadline_s
+    try:
+        await back_in_service(cluster, node, doors, deadline_s)
+    except TimedOut as error:
+        raise Error(
+            f"{node.name} does not start with another {', '.join(names)}: {error.message}",
+            subject=node.name,
+            hint=f"read the newest log in {node.paths.log}, correct the document, and apply it",
+        ) from None
 
 
-async def back_in_service(cluster: Cluster, node: Node, doors: Doors) -> None:
+async def back_in_service(
+    cluster: Cluster, node: Node, doors: Doors, deadline_s: float = 120.0
+) -> None:
     """Return once the node leads or streams again."""
 
     async def outstanding() -> str:
@@ -159,7 +170,7 @@ async def back_in_service(cluster: Cluster, node: Node, doors: Doors) -> None:
     await until(
         outstanding,
         doors,
-        deadline_s=120.0,
+        deadline_s=deadline_s,
         what=f"{node.name} in service after its restart",
         hint=f"read {node.paths.log}/patroni.log",
         every_s=NUDGE_S,
