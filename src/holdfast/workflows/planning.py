@@ -15,7 +15,7 @@ from holdfast.core.errors import Conflict
 from holdfast.core.finding import Finding, Severity
 from holdfast.core.layout import FIRST_NODE_HOST, LAST_NODE_HOST
 from holdfast.engines.postgresql.cluster import Cluster, nodes, refuse_long_paths
-from holdfast.engines.postgresql.doors import Doors
+from holdfast.engines.postgresql.doors import Doors, Remembered
 from holdfast.engines.postgresql.observe import Observed, observe
 from holdfast.engines.postgresql.plan import DOCUMENT, plan
 from holdfast.engines.postgresql.render import NOBODY_LEADS, desired
@@ -166,7 +166,8 @@ def _readable(document: Mapping[str, Json], other: Mapping[str, Json]) -> dict[s
 
 async def planned_for(platform: Platform, cluster: Cluster) -> Planned:
     """What an apply would do to a cluster that has its place."""
-    observed = await observe(cluster, doors(platform))
+    engine = doors(platform)
+    observed = await observe(cluster, replace(engine, secrets=Remembered(engine.secrets)))
     wanted = {id: each for id, each in desired(cluster).items() if id not in observed.unseen}
     leader = next((node.ordinal for node in cluster.nodes if node.name == observed.leader), None)
     return Planned(cluster, plan(cluster.name, wanted, observed.state, leader=leader), observed)

@@ -44,6 +44,25 @@ class Secrets(Protocol):
         ...
 
 
+class Remembered:
+    """Secrets that are each looked up once, for the length of one look at a cluster."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+        self._found: dict[str, asyncio.Future[str | None]] = {}
+
+    async def get(self, reference: str) -> str | None:
+        """The secret, None when there was none."""
+        if reference not in self._found:
+            self._found[reference] = asyncio.ensure_future(self._secrets.get(reference))
+        # One that gives up waiting does not spoil it for the others.
+        return await asyncio.shield(self._found[reference])
+
+    async def ensure(self, reference: str) -> str:
+        """The secret; made now when there is none yet."""
+        return await self.get(reference) or await self._secrets.ensure(reference)
+
+
 class Issuer(Protocol):
     """The internal CA."""
 

@@ -7,10 +7,10 @@ absent from the result or says why in its attributes. Nothing here changes anyth
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 import psycopg
@@ -20,8 +20,9 @@ from holdfast.core.errors import Error, Forbidden, Transient
 from holdfast.core.finding import Finding
 from holdfast.core.layout import etcd_prefix, etcd_user
 from holdfast.engines.postgresql.catalog import observe as catalog
+from holdfast.engines.postgresql.catalog.doors import Connect
 from holdfast.engines.postgresql.catalog.leftovers import leftovers
-from holdfast.engines.postgresql.cluster import Cluster, Node, etcd_password
+from holdfast.engines.postgresql.cluster import POSTGRES, Cluster, Node, etcd_password
 from holdfast.engines.postgresql.doors import Connection, Doors, by_name, verifier
 from holdfast.engines.postgresql.leadership import leaving_node
 from holdfast.engines.postgresql.observe_backup import A_FULL_BACKUP, archive, backup
@@ -165,11 +166,13 @@ async def _led(
     if node is None:
         return ([_leader(NOBODY_LEADS)] if born else []), []
     try:
-        async with doors.connect(node) as connection:
-            row = await (await connection.execute("select pg_is_in_recovery()")).fetchone()
-        if row is None or row[0]:
-            return [_leader(f"{node.name} is in recovery")], []
-        found, findings = await _catalog(cluster, doors, node)
+        async with contextlib.AsyncExitStack() as stack:
+            connect = _kept(stack, node, doors)
+            async with connect(POSTGRES) as connection:
+                row = await (await connection.execute("select pg_is_in_recovery()")).fetchone()
+            if row is None or row[0]:
+                return [_leader(f"{node.name} is in recovery")], []
+            found, findings = await _catalog(cluster, doors, connect)
     except (Error, psycopg.Error) as error:
         # In the middle of a failover a connection may end at any point.
         said = error.message if isinstance(error, Forbidden) else f"{node.name} does not answer"
@@ -182,8 +185,21 @@ def _leader(state: str) -> Resource:
     return Resource("leader", "leader", {"state": state})
 
 
+def _kept(stack: contextlib.AsyncExitStack, node: Node, doors: Doors) -> Connect:
+    """Opens one connection a logical database, and gives it to whoever asks next, one by one."""
+    kept: dict[str, Connection] = {}
+
+    @contextlib.asynccontextmanager
+    async def connect(name: str) -> AsyncIterator[Connection]:
+        if name not in kept:
+            kept[name] = await stack.enter_async_context(doors.connect(node, name))
+        yield kept[name]
+
+    return connect
+
+
 async def _catalog(
-    cluster: Cluster, doors: Doors, leader: Node
+    cluster: Cluster, doors: Doors, connect: Connect
 ) -> tuple[list[Resource], list[Finding]]:
     wanted = wanted_catalog(cluster)
     references = [
@@ -196,11 +212,5 @@ async def _catalog(
         for reference in references
         if (password := await doors.secrets.get(reference)) is not None
     }
-
-    def connect(name: str) -> AbstractAsyncContextManager[Connection]:
-        return doors.connect(leader, name)
-
-    found, findings = await asyncio.gather(
-        catalog.observe(connect, wanted, known), leftovers(connect, wanted)
-    )
-    return found, findings
+    found = await catalog.observe(connect, wanted, known)
+    return found, await leftovers(connect, wanted)

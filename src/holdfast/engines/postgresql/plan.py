@@ -170,13 +170,25 @@ def _needs(change: Change, desired: State, changes: Mapping[str, Change]) -> tup
         # Nothing goes before everything that replaces it has come.
         return tuple(each.id for each in changes.values() if each.action is not Action.DELETE)
     needs = [changes[each].id for each in _ancestors(change.target, desired, changes)]
-    if (
-        change.kind == "agent"
-        and "definition" in difference(change.before or {}, change.after or {})[0]
-    ):
+    before, _ = difference(change.before or {}, change.after or {})
+    if change.kind == "agent" and "definition" in before:
         # Agents hold the clients while a server restarts, so none is replaced before that.
         needs += [each.id for each in changes.values() if _restarts(each)]
+    configuration = changes.get("configuration")
+    if change.kind == "files" and configuration and _raises_connections(configuration):
+        # Larger pools would ask the servers for more than they have until then.
+        needs.append(configuration.id)
     return tuple(dict.fromkeys(needs))
+
+
+def _raises_connections(configuration: Change) -> bool:
+    if configuration.action is not Action.UPDATE:
+        return False
+    old, new = (
+        (each or {}).get("postgresql", {}).get("parameters", {}).get("max_connections")
+        for each in (configuration.before, configuration.after)
+    )
+    return old is not None and new is not None and int(new) > int(old)
 
 
 def _restarts(change: Change) -> bool:

@@ -8,9 +8,11 @@ addresses, folders and certificates.
 from __future__ import annotations
 
 import io
+import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from ruamel.yaml import YAML
@@ -315,9 +317,15 @@ def node_configuration(cluster: Cluster, node: Node) -> dict[str, Json]:
 
 def as_yaml(document: Mapping[str, Json]) -> str:
     """Block-style YAML."""
+    return _as_yaml(json.dumps(document))
+
+
+@lru_cache(maxsize=256)
+def _as_yaml(document: str) -> str:
+    # Every plan of a cluster renders every node's file twice, and the emitter is slow.
     writer = YAML(typ="safe", pure=True)
     writer.default_flow_style = False
     writer.representer.sort_base_mapping_type_on_output = False
     text = io.StringIO()
-    writer.dump(dict(document), text)
+    writer.dump(json.loads(document), text)
     return text.getvalue()

@@ -163,6 +163,13 @@ def test_a_leader_that_has_to_leave_hands_over() -> None:
     assert change.disruption is Disruption.SWITCHOVER
 
 
+def test_pools_grow_after_the_servers_and_shrink_before_them() -> None:
+    larger = desired(cluster(size="s"))
+    for old, new, waits in ((WANTED, larger, True), (larger, WANTED, False)):
+        changes = {change.target: change for change in plan("orders", new, old).changes}
+        assert ("update configuration" in changes["node/1/files"].needs) is waits
+
+
 def test_commits_wait_for_new_replicas_only_once_these_are_there() -> None:
     """Were a strict tier's rule put first, every commit would wait until a replica has come."""
     alone = desired(cluster(tier="tier-3"))
