@@ -96,12 +96,24 @@ def _differences(before: Mapping[str, Json], after: Mapping[str, Json]) -> Itera
         elif _is_text(old) and _is_text(new):
             yield f"{name}:"
             yield from _diff(str(old), str(new))
+        elif _is_long_list(old) or _is_long_list(new):
+            yield f"{name}:"
+            yield from _diff(_lines(old), _lines(new))
         else:
             yield f"{name}: {_value(old)} -> {_value(new)}"
 
 
 def _is_text(value: Json) -> bool:
     return isinstance(value, str) and "\n" in value
+
+
+def _is_long_list(value: Json) -> bool:
+    return isinstance(value, list) and len(_whole(value)) > _LONGEST_VALUE
+
+
+def _lines(value: Json) -> str:
+    items = value if isinstance(value, list) else [] if value is None else [value]
+    return "\n".join(item if isinstance(item, str) else _whole(item) for item in items)
 
 
 def _diff(old: str, new: str) -> Iterator[str]:
@@ -118,5 +130,9 @@ def _diff(old: str, new: str) -> Iterator[str]:
 def _value(value: Json) -> str:
     if value is None:
         return "(none)"
-    text = json.dumps(value, ensure_ascii=False)
+    text = _whole(value)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
+
+
+def _whole(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False)

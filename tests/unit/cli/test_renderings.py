@@ -65,6 +65,22 @@ PLAN = Plan(
 )
 
 
+def test_of_a_long_list_only_what_differs_is_shown() -> None:
+    rules = [f"hostssl all all 10.0.{number}.0/24 scram-sha-256" for number in range(20)]
+    change = Change(
+        "update configuration",
+        "configuration",
+        Action.UPDATE,
+        "configuration",
+        {"pg_hba": ["host all all 0.0.0.0/0 trust", *rules]},
+        {"pg_hba": rules},
+    )
+    text = plan_text(Plan("orders", (change,)))
+    assert "pg_hba:" in text
+    assert "-host all all 0.0.0.0/0 trust" in text
+    assert "10.0.3.0" not in text
+
+
 def test_a_plan(golden: Golden) -> None:
     golden("plan.txt", plan_text(PLAN))
 
