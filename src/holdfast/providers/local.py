@@ -187,8 +187,10 @@ def _make_home(home: Path) -> None:
     try:
         if not home.is_dir():
             make_folder(home, 0o711 if os.geteuid() == 0 else 0o700)
-        write_file(home / ".writable", b"")
-        (home / ".writable").unlink()
+        # A name of its own: two starters at once must not take each other's file away.
+        probe = home / f".writable-{secrets.token_hex(4)}"
+        write_file(probe, b"")
+        probe.unlink()
     except (Error, OSError) as error:
         raise Error(
             f"the home folder {home} cannot be written to: {error}",

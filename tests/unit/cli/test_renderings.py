@@ -216,7 +216,7 @@ def test_the_live_display() -> None:
     shown = Console(file=io.StringIO(), width=80)
     shown.print(view.render())
     text = shown.file.getvalue()
-    assert re.search(r"apply orders  op-7k2m9qwd4  2 of 5 steps, \d+ s", text)
+    assert re.search(r"apply orders  op-7k2m9qwd4  2 of 5 steps, (\d+ min )?\d+ s", text)
     assert "✓ create leader  3.2 s" in text
     assert "✗ break" in text
     assert "copy  " in text
