@@ -105,6 +105,10 @@ class FaultySite(RealSite):
 
     # -- health --------------------------------------------------------------------------------
 
+    def answers(self) -> bool:
+        """Whether the API does."""
+        return self.run("op", "list", exit_code=None).exit_code == 0
+
     def is_well(self) -> bool:
         """Whether `status` finds nothing wrong."""
         return self.run("status", exit_code=None).exit_code == 0

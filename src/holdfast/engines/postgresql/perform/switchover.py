@@ -52,12 +52,17 @@ class SwitchedOver:
 
 
 async def switch_over(
-    cluster: Cluster, doors: Doors, *, reason: str, candidate: str | None = None
+    cluster: Cluster,
+    doors: Doors,
+    *,
+    reason: str,
+    candidate: str | None = None,
+    leader: str | None = None,
 ) -> SwitchedOver:
     """Make another member the leader.
 
-    Raises `Conflict` when no member can take over, or when a transaction runs longer than
-    `PAUSE_DEADLINE_S`; nothing has changed then.
+    Raises `Conflict` when somebody else than `leader` leads, when no member can take over, or
+    when a transaction runs longer than `PAUSE_DEADLINE_S`; nothing has changed then.
     """
     old = await leader_node(cluster, doors)
     if old is None:
@@ -65,6 +70,11 @@ async def switch_over(
             f"{cluster.name} has no leader to hand over",
             subject=f"database {cluster.name}",
             hint="wait for the failover to end, then try again",
+        )
+    if leader not in (None, old.name):
+        raise Conflict(
+            f"{old.name} leads {cluster.name}, and not {leader} any more",
+            subject=f"database {cluster.name}",
         )
     if not await others_leave(cluster, old, doors):
         able = await _able(cluster, old, candidate, doors)
