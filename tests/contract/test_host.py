@@ -90,3 +90,7 @@ async def test_remove_takes_files_and_trees_and_nothing(case: HostCase) -> None:
     assert await case.host.list(case.folder) == ["treetop"]
     await case.host.remove(f"{case.folder}/treetop")
     assert await case.host.list(case.folder) == []
+
+
+async def test_nobody_listens_on_a_free_port(case: HostCase) -> None:
+    assert await case.host.stranger("127.93.17.6", 5432) is None

@@ -11,7 +11,6 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
@@ -19,9 +18,9 @@ from pathlib import Path, PurePosixPath
 from holdfast.core.errors import Conflict, Error, NotFound, Refused
 from holdfast.core.layout import API_PORT, ETCD_CLIENT_PORT, ETCD_PEER_PORT, Site
 from holdfast.core.units import show_bytes
-from holdfast.system import processes
 from holdfast.system.accounts import account, current_account
 from holdfast.system.files import make_folder, read_file, write_file
+from holdfast.system.ports import is_free, stranger
 
 FORMAT = 2
 """Of the home folder. One that this version does not know is left alone.
@@ -75,18 +74,6 @@ def prepare_home(home: Path) -> None:
     _make_home(home)
 
 
-def is_free(address: str, port: int) -> bool:
-    """Whether a server could listen there now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As servers do, so that a connection in TIME_WAIT does not count.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-        except OSError:
-            return False
-    return True
-
-
 def allocate(
     home: Path,
     *,
@@ -112,12 +99,8 @@ def allocate(
 def check_ports(site: Site) -> None:
     """Raise `Conflict` when somebody else listens where the site's own servers will."""
     for address, port in platform_ports(site):
-        if is_free(address, port):
-            continue
-        pid = processes.listener(address, port)
-        if pid is not None and processes.carries_mark(pid, site.id):
-            continue
-        raise _taken(address, port, pid)
+        if (by := stranger(address, port, site.id)) is not None:
+            raise _taken(address, port, by)
 
 
 def platform_ports(site: Site) -> Iterator[tuple[str, int]]:
@@ -147,7 +130,7 @@ def _new_site(home: Path, free: Callable[[str, int], bool]) -> Site:
             write_file(home / "site.json", json.dumps(record, indent=1).encode() + b"\n", 0o644)
             return site
     # Sixteen subnets at once: somebody listens on every address of the machine.
-    raise _taken(*taken[0], processes.listener(*taken[0]))
+    raise _taken(*taken[0], stranger(*taken[0], site_id) or "another program")
 
 
 def _subnets(site_id: str) -> Iterator[str]:
@@ -157,10 +140,9 @@ def _subnets(site_id: str) -> Iterator[str]:
         yield f"127.{64 + digest[0] % 190}.{digest[1]}"
 
 
-def _taken(address: str, port: int, pid: int | None) -> Conflict:
-    by = f" by process {pid} ({processes.command_of(pid)})" if pid is not None else ""
+def _taken(address: str, port: int, by: str) -> Conflict:
     return Conflict(
-        f"port {port} on {address} is in use{by}",
+        f"port {port} on {address} is in use by {by}",
         subject=f"port {port}",
         hint="stop that program, or choose another HOLDFAST_HOME",
     )

@@ -189,6 +189,10 @@ class Host(Protocol):
         """The names in a folder, sorted; empty when there is no such folder."""
         ...
 
+    async def stranger(self, address: str, port: int) -> str | None:
+        """Who of outside of the site listens there, in words; None when nobody does."""
+        ...
+
 
 def program_name(node: str, part: str) -> str:
     """How the program of a node is called: `orders-1-patroni` for node `orders-1`."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.core.errors import Error, NotFound, Refused, TimedOut
+from holdfast.system import ports
 from holdfast.system.accounts import Account, account, current_account, owner_name
 from holdfast.system.files import (
     list_folder,
@@ -22,7 +23,7 @@ from holdfast.system.files import (
     remove_path,
     write_file,
 )
-from holdfast.system.host import Completed, FileKind, FileStat, Services
+from holdfast.system.host import SITE_VARIABLE, Completed, FileKind, FileStat, Services
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _STDERR_TAIL = 800
@@ -114,6 +115,11 @@ class LocalHost:
     async def stat(self, path: str) -> FileStat | None:
         """What stands at the path, not following a link; None when nothing does."""
         return await asyncio.to_thread(_stat, path)
+
+    async def stranger(self, address: str, port: int) -> str | None:
+        """Who of outside of the site listens there, in words; None when nobody does."""
+        site = self._environment.get(SITE_VARIABLE, "")
+        return await asyncio.to_thread(ports.stranger, address, port, site)
 
     async def list(self, path: str) -> list[str]:
         """The names in a folder, sorted; empty when there is no such folder."""

@@ -92,13 +92,15 @@ class MemoryHost:
     """A machine that a test can look into.
 
     `answers` maps the first words of a command to what it does (the longest match counts);
-    `asked` lists all commands; `user` owns what nobody else was named for.
+    `strangers` says who else listens on an address and port; `asked` lists all commands;
+    `user` owns what nobody else was named for.
     """
 
     name: str = "memory"
     address: str = "127.0.0.1"
     user: str = "tester"
     answers: dict[tuple[str, ...], Answer] = field(default_factory=dict)
+    strangers: dict[tuple[str, int], str] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     services: MemoryServices = field(default_factory=MemoryServices)
     _tree: dict[str, _Entry] = field(default_factory=dict)
@@ -167,6 +169,10 @@ class MemoryHost:
         if entry is None:
             return None
         return FileStat(entry.kind, entry.mode, entry.owner, len(entry.content))
+
+    async def stranger(self, address: str, port: int) -> str | None:
+        """Who of outside of the site listens there."""
+        return self.strangers.get((address, port))
 
     async def list(self, path: str) -> list[str]:
         """The names in a folder."""

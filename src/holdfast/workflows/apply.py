@@ -8,10 +8,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from holdfast.core.change import Action, Change, Json
-from holdfast.core.errors import Error, StalePlan, TimedOut, Transient
+from holdfast.core.errors import Conflict, Error, StalePlan, TimedOut, Transient
 from holdfast.core.promise import Evidence, Verdict
 from holdfast.engines.postgresql.catalog import perform as catalog
 from holdfast.engines.postgresql.cluster import Cluster, Installation
+from holdfast.engines.postgresql.observe_ports import PORT_IN_USE
 from holdfast.engines.postgresql.perform import perform
 from holdfast.engines.postgresql.plan import DOCUMENT, MOVING, moved
 from holdfast.engines.postgresql.probe import takes_writes
@@ -19,6 +20,7 @@ from holdfast.spec.model import ResolvedDatabase
 from holdfast.store import databases, evidence, nodes, operations, plans
 from holdfast.workflows.planning import (
     FAILED,
+    Planned,
     allocate,
     cluster_at,
     doors,
@@ -71,6 +73,7 @@ async def _accept(run: Run, plan_id: str) -> Json:
             subject=f"database {resolved.name}",
             hint="make a new plan and look at it: holdfast plan, then holdfast apply",
         )
+    _refuse_occupied(fresh)
     async with platform.store.begin() as connection:
         await databases.put(connection, resolved.name, resolved.to_json(), phase="applying")
         addresses = await allocate(connection, platform, resolved)
@@ -84,6 +87,13 @@ async def _accept(run: Run, plan_id: str) -> Json:
         "installation": fresh.cluster.installation.to_json(),
         "unseen": bool(fresh.observed.unseen),
     }
+
+
+def _refuse_occupied(planned: Planned) -> None:
+    """Raise `Conflict` before anything is made that could not start."""
+    for finding in planned.findings:
+        if finding.id == PORT_IN_USE:
+            raise Conflict(finding.message, subject=finding.subject, hint=finding.hint)
 
 
 async def _catch_up(run: Run, cluster: Cluster) -> list[Change]:

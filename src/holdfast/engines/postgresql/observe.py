@@ -28,6 +28,7 @@ from holdfast.engines.postgresql.leadership import leaving_node
 from holdfast.engines.postgresql.observe_backup import A_FULL_BACKUP, archive, backup
 from holdfast.engines.postgresql.observe_files import files, folders
 from holdfast.engines.postgresql.observe_node import Member, node_resources
+from holdfast.engines.postgresql.observe_ports import occupied
 from holdfast.engines.postgresql.render import (
     HAS_TO_LEAVE,
     NOBODY_LEADS,
@@ -70,7 +71,7 @@ async def observe(cluster: Cluster, doors: Doors) -> Observed:
     shared = _configuration(cluster, keys).get("postgresql", {}).get("parameters", {})
     leader_key = keys.get(f"{etcd_prefix(cluster.name)}leader")
     leader = leader_key.value if leader_key else None
-    parts, (led, findings), looked_at = await asyncio.gather(
+    parts, (led, findings), ports, looked_at = await asyncio.gather(
         asyncio.gather(
             _etcd(cluster, doors, keys),
             folders("cluster/folders", cluster_folders(cluster), cluster, doors),
@@ -80,6 +81,7 @@ async def observe(cluster: Cluster, doors: Doors) -> Observed:
             backup(cluster, doors),
         ),
         _led(cluster, doors, keys, leader),
+        occupied(cluster, doors, services),
         asyncio.gather(
             *(node_resources(cluster, node, doors, services, shared) for node in cluster.nodes)
         ),
@@ -90,7 +92,7 @@ async def observe(cluster: Cluster, doors: Doors) -> Observed:
         node.name: member for node, (_, member) in zip(cluster.nodes, looked_at, strict=True)
     }
     found = state(resources)
-    return Observed(found, leader, members, _unseen(cluster, found), tuple(findings))
+    return Observed(found, leader, members, _unseen(cluster, found), (*findings, *ports))
 
 
 def _unseen(cluster: Cluster, found: Mapping[str, Resource]) -> frozenset[str]:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from holdfast.core.layout import PATRONI_PORT, POOL_RO_PORT, POOL_RW_PORT, POSTGRESQL_PORT
 from holdfast.engines.postgresql.cluster import Cluster, Node
 from holdfast.system.host import Priority, Program, program_name
 
 PARTS = ("patroni", "pooler-rw", "pooler-ro", "agent")
+PORTS: Mapping[str, tuple[int, ...]] = {
+    "patroni": (POSTGRESQL_PORT, PATRONI_PORT),
+    "pooler-rw": (POOL_RW_PORT,),
+    "pooler-ro": (POOL_RO_PORT,),
+}
+"""Where each part listens on its node's address."""
 
 
 def programs(cluster: Cluster, node: Node) -> dict[str, Program]:
