@@ -72,9 +72,8 @@ def took(begin: str | None, end: str | None) -> str:
     """How long something took; empty while it has not ended."""
     if begin is None or end is None:
         return ""
-    return show_duration(
-        (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
-    )
+    seconds = (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
+    return show_duration(max(0.0, seconds))  # the clock may have been set back meanwhile
 
 
 _COLOURS = {"+": "green", "~": "yellow", "-": "red", "==>": "cyan"}

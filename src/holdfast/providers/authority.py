@@ -26,10 +26,12 @@ class SiteAuthority:
     def ensure(self, name: str) -> bool:
         """Make the authority unless it is there. True if it was made.
 
-        Raises `Error` when only half of it is there: a new key would lock everybody out.
+        Raises `Error` when only half of it is there, because a new key would lock everybody out,
+        and when by the clock nobody can trust it.
         """
         key, certificate = read_file(self._folder / "ca.key"), read_file(self.certificate)
         if key is not None and certificate is not None:
+            self._check_clock(certificate)
             return False
         if certificate is not None:
             raise Error(
@@ -42,6 +44,15 @@ class SiteAuthority:
         write_file(self._folder / "ca.key", made.key, 0o600)
         write_file(self.certificate, made.certificate, 0o644)
         return True
+
+    def _check_clock(self, certificate: bytes) -> None:
+        now = self._now()
+        if not pki.is_valid(certificate, now):
+            raise Error(
+                f"the clock says {now:%Y-%m-%d}, and {self.certificate} is not valid then",
+                subject="certificate authority",
+                hint="set the machine's clock",
+            )
 
     def issue(self, common_name: str, addresses: Sequence[str]) -> tuple[bytes, bytes]:
         """A new certificate for a server that is a client too, and its key, PEM."""

@@ -91,8 +91,9 @@ def needs_renewal(
 ) -> str | None:
     """Why the certificate has to be made anew, None while it may stay.
 
-    It is renewed once two thirds of its life are over, when it was signed by somebody else, and
-    when it says something else than the request.
+    It is renewed once two thirds of its life are over, when its life has not begun (the clock was
+    ahead when it was made), when it was signed by somebody else, and when it says something else
+    than the request.
     """
     try:
         found = x509.load_pem_x509_certificate(certificate)
@@ -101,6 +102,8 @@ def needs_renewal(
     life = found.not_valid_after_utc - found.not_valid_before_utc
     if now >= found.not_valid_before_utc + life * 2 / 3:
         return f"it ends on {found.not_valid_after_utc:%Y-%m-%d}"
+    if now < found.not_valid_before_utc:
+        return f"it begins on {found.not_valid_before_utc:%Y-%m-%d} only"
     if not _is_signed_by(found, x509.load_pem_x509_certificate(ca_certificate)):
         return "another authority signed it"
     if found.subject != _name(request.common_name):
@@ -110,6 +113,12 @@ def needs_renewal(
     if _purposes_of(found) != set(_purposes(request)):
         return "its purpose is another"
     return None
+
+
+def is_valid(certificate: bytes, now: datetime) -> bool:
+    """Whether this is a moment of the certificate's life."""
+    found = x509.load_pem_x509_certificate(certificate)
+    return found.not_valid_before_utc <= now <= found.not_valid_after_utc
 
 
 def belong_together(certificate: bytes, key: bytes) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from holdfast.core.change import Action, Change, Json
 from holdfast.core.errors import Conflict, Error, StalePlan, TimedOut, Transient
@@ -167,13 +166,14 @@ async def _record(run: Run, cluster: Cluster, changes: list[Change]) -> Json:
         for node in await nodes.of_database(connection, cluster.name):
             if node.ordinal > len(cluster.nodes):
                 await nodes.release(connection, cluster.name, node.ordinal)
-        ready_s = round((datetime.now(UTC) - begun).total_seconds(), 3)
+        now = run.platform.clock.now()
+        ready_s = round(max(0.0, (now - begun).total_seconds()), 3)
         if any(change.target == "configuration" and change.before is None for change in changes):
             proof = Evidence(
                 id=f"{run.operation_id}-ready",
                 kind="ready",
                 database=cluster.name,
-                at=datetime.now(UTC),
+                at=now,
                 verdict=Verdict.PROVEN,
                 measured={"ready_s": ready_s, "nodes": len(cluster.nodes)},
             )

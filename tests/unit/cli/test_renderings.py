@@ -106,6 +106,12 @@ def test_ages(ago: int, text: str) -> None:
     assert output.age((now - timedelta(seconds=ago)).isoformat(), now) == text
 
 
+def test_nothing_takes_less_than_no_time_although_the_clock_was_set_back() -> None:
+    begin, end = "2026-05-01T12:00:05+00:00", "2026-05-01T12:00:00+00:00"
+    assert output.took(begin, end) == "0 ms"
+    assert output.took(end, begin) == "5.0 s"
+
+
 @pytest.mark.parametrize("how", ["json", "yaml", "name"])
 def test_data_for_machines(how: str, golden: Golden, capsys: pytest.CaptureFixture[str]) -> None:
     data = [{"name": "orders", "nodes": [{"address": "127.0.0.1", "lag": None}], "note": "für"}]

@@ -42,6 +42,27 @@ def test_it_is_renewed_after_two_thirds_of_its_life() -> None:
     assert reason(at=NOW + timedelta(days=60)) == "it ends on 2027-02-18"
 
 
+def test_it_is_renewed_when_the_clock_was_ahead_as_it_was_made() -> None:
+    assert reason(at=NOW - timedelta(hours=23)) is None
+    assert reason(at=NOW - timedelta(days=2)) == "it begins on 2026-11-19 only"
+
+
+def test_an_authority_of_another_time_is_told_and_not_replaced(tmp_path: Path) -> None:
+    clock = [NOW]
+    authority = SiteAuthority(tmp_path, lambda: clock[0])
+    authority.ensure("holdfast test")
+    key = (tmp_path / "ca.key").read_bytes()
+    for moment, said in (
+        (NOW - timedelta(days=400), "the clock says 2025-10-16"),
+        (NOW + timedelta(days=4000), "the clock says 2037-11-02"),
+    ):
+        clock[0] = moment
+        with pytest.raises(Error, match=said) as caught:
+            authority.ensure("holdfast test")
+        assert caught.value.hint == "set the machine's clock"
+    assert (tmp_path / "ca.key").read_bytes() == key
+
+
 @pytest.mark.parametrize(
     ("request_", "why"),
     [
