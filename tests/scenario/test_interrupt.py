@@ -223,7 +223,8 @@ def test_a_cancelled_apply_stops_between_steps_and_a_later_one_completes_it(
     ended = parcels.json("op", "show", operation)
     states = {step["state"] for step in ended["steps"]}
     assert states <= {"succeeded", "cancelled", "skipped"}, ended["steps"]
-    assert "skipped" in states
+    # What was about to start is cancelled, what waited for it is skipped; either may be all.
+    assert states & {"cancelled", "skipped"}
     parcels.apply(path)
     parcels.heals("parcels")
     assert len(parcels.nodes("parcels")) == 3
