@@ -91,6 +91,7 @@ def test_parameters_by_reload_and_by_restart(site: RealSite, database: Any) -> N
         ({"parameters": {"wrok_mem": "4MB"}}, "did you mean work_mem?"),
         ({"parameters": {"work_mem": "lots"}}, 'invalid value for parameter "work_mem": "lots"'),
         ({"parameters": {"fsync": "off"}}, "fsync"),
+        ({"extensions": ["pg_trmg"]}, "did you mean pg_trgm?"),
         ({"engine": "mariadb"}, "mariadb"),
         ({"version": 14}, "14"),
         ({"nodes": 9}, "quick allows 1 to 5"),

@@ -36,11 +36,13 @@ THE_APPLICATION_S_ROLES = (
     "create role auditor login connection limit 3",
     "create role auditors",
     "grant auditors to auditor",
+    "alter role auditor set work_mem = '8MB'",
+)
+THE_APPLICATION_S_IN_ITS_DATABASE = (
     "grant usage on schema warehouse to auditors",
     "grant select on warehouse.shelf to auditors",
     "grant insert on public.item to auditors",
     "alter default privileges for role auditor grant select on tables to auditors",
-    "alter role auditor set work_mem = '8MB'",
     f"alter database {NAME} set search_path = public, warehouse",
     f"comment on database {NAME} is 'ours'",
 )
@@ -70,7 +72,7 @@ def document(site: RealSite) -> Iterator[Path]:
     with psycopg.connect(site.dsn(NAME, "--role", "migrator"), autocommit=True) as connection:
         for statement in (Writer.TABLE, *THE_APPLICATION_S):
             connection.execute(statement)
-    for statement in THE_APPLICATION_S_ROLES:
+    for statement in (*THE_APPLICATION_S_ROLES, *THE_APPLICATION_S_IN_ITS_DATABASE):
         site.sql(site.leader(NAME)["address"], statement, NAME)
     yield path
     site.run("delete", NAME, "--purge", "--yes")
@@ -349,6 +351,25 @@ def test_a_plan_is_empty_after_the_whole_site_was_down(site: RealSite, document:
     site.run("down")
     site.run("up")
     site.settled(document, deadline_s=90)
+
+
+def test_a_lost_repository_and_a_dropped_database_are_made_anew_with_a_warning(
+    site: RealSite, document: Path, members: Members
+) -> None:
+    shutil.rmtree(site.layout.repository(NAME))
+    said = put_right(site, document, "+ archive", "+ backup")
+    assert "+ database/" not in said
+    site.sql(members.leader["address"], f"drop database {NAME} with (force)")
+    planned = site.plan(document)
+    assert f"+ database/{NAME}" in planned.out
+    assert f"logical database '{NAME}' is gone with its data" in planned.err
+    site.apply(document)
+    assert site.plan(document).exit_code == 0
+    with psycopg.connect(site.dsn(NAME, "--role", "migrator"), autocommit=True) as connection:
+        for statement in (Writer.TABLE, *THE_APPLICATION_S):
+            connection.execute(statement)
+    for statement in THE_APPLICATION_S_IN_ITS_DATABASE:
+        site.sql(members.leader["address"], statement, NAME)
 
 
 def test_a_stopped_leader_s_node_is_started(

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from holdfast.app import tiers
 from holdfast.app.tiers import TierChange
 from holdfast.app.wiring import Control
+from holdfast.core.change import Json
 from holdfast.core.finding import Finding, Severity
 from holdfast.spec import builtin
 from holdfast.spec.changes import kept, refusals
-from holdfast.spec.document import Loaded, Source
+from holdfast.spec.document import Loaded, Path, Source
 from holdfast.spec.load import load
 from holdfast.spec.model import ResolvedDatabase, TierSpec
 from holdfast.spec.resolve import Resolution, Surroundings, resolve
+from holdfast.spec.suggest import nearest
 from holdfast.store import databases, plans
 from holdfast.store.plans import SavedPlan
 from holdfast.workflows.planning import RETAINED, planned_together
@@ -50,7 +52,10 @@ async def make(control: Control, sources: Sequence[Source]) -> Plans:
     loaded, resolution = await asyncio.to_thread(_resolved, control, sources, present, in_force)
     findings = [*resolution.findings, *_changed(resolution, present)]
     findings += await asyncio.to_thread(
-        lambda: list(_parameter_faults(control, loaded, resolution))
+        lambda: [
+            *_parameter_faults(control, loaded, resolution),
+            *_extension_faults(control, loaded, resolution),
+        ]
     )
     if any(finding.severity is Severity.ERROR for finding in findings):
         return Plans((), tuple(findings))
@@ -131,3 +136,36 @@ def _parameter_faults(
                 f"correct or remove parameters.{name}",
                 location=places[resolved.name].value("parameters", name),
             )
+
+
+def _extension_faults(
+    control: Control, loaded: Loaded, resolution: Resolution
+) -> Iterator[Finding]:
+    """Extensions that are not installed beside the server."""
+    documents = {each.name: each for each in loaded.documents if each.kind == "Database"}
+    for resolved in resolution.databases:
+        known = control.platform.extensions(resolved.version)
+        document = documents[resolved.name]
+        for name, path in _extensions(document.data) if known else ():
+            if name in known:
+                continue
+            close = nearest(name, sorted(known))
+            yield Finding(
+                "extensions.not-installed",
+                Severity.ERROR,
+                f"database {resolved.name}",
+                f"the extension {name} is not installed beside PostgreSQL {resolved.version}",
+                f"did you mean {close}?" if close else f"install {name}, or remove it",
+                location=document.places.value(*path),
+            )
+
+
+def _extensions(data: Mapping[str, Json]) -> Iterator[tuple[str, Path]]:
+    """The extensions that a document names, each with its place: for all databases, then each."""
+    lists: list[tuple[Path, Json]] = [(("extensions",), data.get("extensions"))]
+    for number, each in enumerate(data.get("databases") or ()):
+        lists.append((("databases", number, "extensions"), each.get("extensions")))
+    for path, found in lists:
+        for number, extension in enumerate(found or ()):
+            name = extension["name"] if isinstance(extension, dict) else extension
+            yield name, (*path, number)

@@ -66,6 +66,11 @@ class RealPlatform:
             pgbouncer_version=_version(pgbouncer, Path(pgbouncer).stat().st_mtime_ns),
         )
 
+    def extensions(self, version: int) -> frozenset[str]:
+        """The extensions that a PostgreSQL major has here; empty where that is not known."""
+        found = postgresql_programs.installation(version, self.doors.installations())
+        return postgresql_programs.extensions(found)
+
     def parameter_fault(self, version: int, name: str, value: str) -> str:
         """Why servers of a PostgreSQL major would not take this value; empty when they would."""
         found = postgresql_programs.installation(version, self.doors.installations())

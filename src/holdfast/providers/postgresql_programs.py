@@ -108,6 +108,22 @@ def libraries(installation: Installation) -> frozenset[str]:
     )
 
 
+def extensions(installation: Installation) -> frozenset[str]:
+    """The extensions that its databases can create; empty where their folder is not found.
+
+    Looked for where Debian, RHEL, Homebrew and PostgreSQL's own layout have them.
+    """
+    beside, major = installation.folder.parent, installation.major
+    folders = [
+        beside / "share/extension",
+        beside / "share/postgresql/extension",
+        beside / f"share/postgresql@{major}/extension",
+    ]
+    if beside == Path(f"/usr/lib/postgresql/{major}"):
+        folders.append(Path(f"/usr/share/postgresql/{major}/extension"))
+    return frozenset(path.stem for folder in folders for path in folder.glob("*.control"))
+
+
 def has_lz4(installation: Installation, user: str) -> bool:
     """Whether its servers were built with lz4: one without does not start with it."""
     return not parameter_fault(installation, user, "wal_compression", "lz4")

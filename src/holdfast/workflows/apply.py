@@ -19,6 +19,7 @@ from holdfast.spec.model import ResolvedDatabase
 from holdfast.store import databases, evidence, nodes, operations, plans
 from holdfast.workflows.planning import (
     FAILED,
+    READY,
     Planned,
     allocate,
     cluster_at,
@@ -149,7 +150,7 @@ async def _confirm(run: Run, cluster: Cluster, changes: list[Change]) -> Json:
             )
         await run.platform.clock.sleep(0.2)
     await takes_writes(cluster, doors(run.platform, run.log))
-    await _phase(run, cluster.name, "ready")
+    await _phase(run, cluster.name, READY)
     return await _record(run, cluster, changes)
 
 

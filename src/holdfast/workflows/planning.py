@@ -14,9 +14,11 @@ from holdfast.core.change import Action, Change, Json, Plan
 from holdfast.core.errors import Conflict
 from holdfast.core.finding import Finding, Severity
 from holdfast.core.layout import FIRST_NODE_HOST, LAST_NODE_HOST
+from holdfast.engines.postgresql.catalog.render_database import database_id
 from holdfast.engines.postgresql.cluster import Cluster, nodes, refuse_long_paths
 from holdfast.engines.postgresql.doors import Doors, Remembered
 from holdfast.engines.postgresql.observe import Observed, observe
+from holdfast.engines.postgresql.observe_backup import A_FULL_BACKUP
 from holdfast.engines.postgresql.plan import DOCUMENT, plan
 from holdfast.engines.postgresql.render import NOBODY_LEADS, desired
 from holdfast.spec.model import ResolvedDatabase
@@ -25,6 +27,8 @@ from holdfast.store import nodes as stored_nodes
 from holdfast.workflows.platform import Platform
 from holdfast.workflows.run import Run
 
+READY = "ready"
+"""Phase of a database whose last apply was confirmed."""
 RETAINED = "retained"
 """Phase of a database that was deleted while its backups were kept."""
 DELETING = "deleting"
@@ -48,11 +52,12 @@ class Planned:
     plan: Plan
     observed: Observed
     unconfirmed: bool = False
+    notes: tuple[Finding, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """None of them is an error."""
-        return (*_out_of_sight(self), *self.observed.findings)
+        return (*_out_of_sight(self), *self.notes, *self.observed.findings)
 
 
 def _out_of_sight(planned: Planned) -> Iterator[Finding]:
@@ -120,7 +125,11 @@ async def planned_together(
         refuse_long_paths(cluster)
     made = await asyncio.gather(*(planned_for(platform, each) for each in clusters))
     return [
-        replace(_with_document(each, place.document), unconfirmed=place.phase == FAILED)
+        replace(
+            _with_document(each, place.document),
+            unconfirmed=place.phase == FAILED,
+            notes=tuple(gone(each, place.document, place.phase)),
+        )
         for each, place in zip(made, placed, strict=True)
     ]
 
@@ -146,6 +155,32 @@ def _with_document(planned: Planned, before: Mapping[str, Json] | None) -> Plann
     )
     plan = Plan(planned.plan.database, (taken_over, *planned.plan.changes))
     return replace(planned, plan=plan)
+
+
+def gone(
+    planned: Planned, document: Mapping[str, Json] | None, phase: str | None
+) -> Iterator[Finding]:
+    """Logical databases that were there and are not: an apply makes them, and makes them empty.
+
+    `document` and `phase` are those of the last apply.
+    """
+    backup = planned.observed.state.get("backup")
+    backed_up = backup is not None and backup.attributes["state"] == A_FULL_BACKUP
+    if document is None or not (phase == READY or backed_up):
+        # It was never complete, so what is not there was not there before.
+        return
+    made = {change.id for change in planned.plan.changes}
+    for name in (each["name"] for each in document["database"]["databases"]):
+        if f"create {database_id(name)}" in made:
+            yield Finding(
+                "plan.database-gone",
+                Severity.WARNING,
+                f"database {planned.cluster.name}",
+                f"the logical database {name!r} is gone with its data: somebody has dropped it, "
+                "and an apply makes it anew and EMPTY",
+                "where the data are wanted, do not apply before you have them from a backup",
+                evidence={"database": name},
+            )
 
 
 def _readable(document: Mapping[str, Json], other: Mapping[str, Json]) -> dict[str, Json]:

@@ -71,6 +71,10 @@ class Platform(Protocol):
         """The programs that nodes of a PostgreSQL major run. Raises `NotFound`."""
         ...
 
+    def extensions(self, version: int) -> frozenset[str]:
+        """The extensions that a PostgreSQL major has here; empty where that is not known."""
+        ...
+
     def parameter_fault(self, version: int, name: str, value: str) -> str:
         """Why servers of a PostgreSQL major would not take this value; empty when they would."""
         ...

@@ -5,6 +5,7 @@ import pytest
 from holdfast.core.errors import NotFound
 from holdfast.providers.postgresql_programs import (
     Installation,
+    extensions,
     installation,
     installations,
     newest,
@@ -60,3 +61,13 @@ def test_newest_is_the_highest_major() -> None:
     assert newest(KNOWN).major == 17
     with pytest.raises(NotFound, match="no postgresql 14 to 18 is installed"):
         newest({})
+
+
+def test_extensions_are_those_beside_the_programs(tmp_path: Path) -> None:
+    ours = Installation(16, "16.1", tmp_path / "bin")
+    assert extensions(ours) == frozenset()
+    folder = tmp_path / "share" / "extension"
+    folder.mkdir(parents=True)
+    for name in ("pg_trgm.control", "pg_trgm--1.6.sql", "uuid-ossp.control"):
+        (folder / name).touch()
+    assert extensions(ours) == {"pg_trgm", "uuid-ossp"}
