@@ -1,0 +1,1 @@
+"""The rules: one file each, its name is its id, its docstring its documentation."""
