@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import demand
+from tests.scenario.faults_support import end_shared
 from tests.scenario.site import RealSite
 
 _PROGRAMS = ("postgres", "initdb", "etcd", "pgbackrest", "pgbouncer")
@@ -57,3 +58,14 @@ def make_site() -> Iterator[Callable[[], RealSite]]:
     finally:
         for each in made:
             each.close()
+
+
+@pytest.fixture(scope="session")
+def shared_site_ends() -> Iterator[None]:
+    """Ends the site that the modules with faults share, while the session still runs.
+
+    A cleanup of the configuration would come too late: a worker is killed ten seconds after it
+    has told its results.
+    """
+    yield
+    end_shared()

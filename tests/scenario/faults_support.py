@@ -151,16 +151,15 @@ _shared: list[FaultySite] = []
 
 
 @pytest.fixture(scope="module")
-def faulty(request: pytest.FixtureRequest) -> FaultySite:
+def faulty(shared_site_ends: None) -> FaultySite:  # noqa: ARG001 - it ends what this starts
     """The shared site, up, with `orders` as its document says."""
     demand("postgres", "initdb", "etcd", "pgbackrest", "pgbouncer")
     if _shared:
         site = _shared[0]
         site.document("orders", **TIER_0)
         if not (site.is_well() and site.is_declared("orders")):
-            _end_shared()
+            end_shared()
     if not _shared:
-        request.session.config.add_cleanup(_end_shared)
         site = FaultySite.new()
         _shared.append(site)
         site.run("up")
@@ -168,7 +167,8 @@ def faulty(request: pytest.FixtureRequest) -> FaultySite:
     return _shared[0]
 
 
-def _end_shared() -> None:
+def end_shared() -> None:
+    """Stop the shared site and remove it."""
     while _shared:
         _shared.pop().close()
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from holdfast.core.errors import Conflict, Error, TimedOut
@@ -27,7 +27,7 @@ from holdfast.core.layout import etcd_prefix
 from holdfast.engines.postgresql.cluster import Cluster, Node
 from holdfast.engines.postgresql.doors import Doors, by_name
 from holdfast.engines.postgresql.leadership import leader_name, leader_node
-from holdfast.engines.postgresql.observe_node import in_service, observe_member
+from holdfast.engines.postgresql.observe_node import Member, in_service, observe_member
 from holdfast.engines.postgresql.perform.synchronous import (
     in_step,
     others_leave,
@@ -38,6 +38,8 @@ from holdfast.engines.postgresql.render_patroni import planned_mark
 
 HOLD_S = 30
 """The lease of an order to hold: clients never wait longer than this for a control plane."""
+ABLE_DEADLINE_S = 10.0
+"""How long a member that is to take over may take to stream."""
 PAUSE_DEADLINE_S = 10.0
 """How long running transactions may take to end before the switchover is called off."""
 
@@ -134,25 +136,43 @@ async def _moved(cluster: Cluster, old: Node, candidate: str | None, doors: Door
 async def _able(cluster: Cluster, old: Node, wanted: str | None, doors: Doors) -> list[Node]:
     """The wanted member, or those in service; synchronous ones only, where there are any.
 
-    The one that has received the most comes first.
+    The one that has received the most comes first. A member may be between two states for a
+    moment, after a restart or a change of leader, and is waited for; nobody is held meanwhile.
     """
-    synchronous = await synchronous_names(cluster, doors)
     others = [node for node in cluster.nodes if node is not old and wanted in (None, node.name)]
-    members = await asyncio.gather(*(observe_member(node, doors) for node in others))
-    positions = {
-        node: member.wal_position or 0
-        for node, member in zip(others, members, strict=True)
-        if in_service(member) and (not synchronous or node.name in synchronous)
-    }
-    able = sorted(positions, key=lambda node: (-positions[node], node.ordinal))
+    able: list[Node] = []
+
+    async def outstanding() -> str:
+        synchronous = await synchronous_names(cluster, doors)
+        members = await asyncio.gather(*(observe_member(node, doors) for node in others))
+        found = dict(zip(others, members, strict=True))
+        able[:] = sorted(
+            (node for node, member in found.items() if _can_lead(node, member, synchronous)),
+            key=lambda node: (-(found[node].wal_position or 0), node.ordinal),
+        )
+        return "" if able else ", ".join(_why_not(node, found[node]) for node in others)
+
+    if others:
+        with suppress(TimedOut):
+            await until(outstanding, doors, deadline_s=ABLE_DEADLINE_S, what="a member")
     if not able:
+        reasons = await outstanding() or "it is the only member"
         raise Conflict(
-            f"no member of {cluster.name} can take over from {old.name}"
-            + (f": {wanted} is not a streaming member" if wanted else ""),
+            f"no member of {cluster.name} can take over from {old.name}: {reasons}",
             subject=f"database {cluster.name}",
             hint=f"look at holdfast describe {cluster.name}, and wait until a replica streams",
         )
     return able
+
+
+def _can_lead(node: Node, member: Member, synchronous: set[str]) -> bool:
+    return in_service(member) and (not synchronous or node.name in synchronous)
+
+
+def _why_not(node: Node, member: Member) -> str:
+    if in_service(member):
+        return f"{node.name} streams, but is not synchronous and may lack the last writes"
+    return f"{node.name} is {member.state or 'unreachable'}"
 
 
 async def checkpoint(node: Node, doors: Doors) -> None:
