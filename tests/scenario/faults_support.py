@@ -151,7 +151,7 @@ _shared: list[FaultySite] = []
 
 
 @pytest.fixture(scope="module")
-def faulty(shared_site_ends: None) -> FaultySite:  # noqa: ARG001 - it ends what this starts
+def faulty(shared_site_ends: None) -> FaultySite:
     """The shared site, up, with `orders` as its document says."""
     demand("postgres", "initdb", "etcd", "pgbackrest", "pgbouncer")
     if _shared:
