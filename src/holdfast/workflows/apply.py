@@ -17,6 +17,7 @@ from holdfast.engines.postgresql.plan import DOCUMENT, MOVING, moved
 from holdfast.engines.postgresql.probe import takes_writes
 from holdfast.spec.model import ResolvedDatabase
 from holdfast.store import databases, evidence, nodes, operations, plans
+from holdfast.workflows.batches import Batch, batches
 from holdfast.workflows.planning import (
     FAILED,
     READY,
@@ -108,7 +109,8 @@ async def _catch_up(run: Run, cluster: Cluster) -> list[Change]:
 
 
 async def _perform(run: Run, cluster: Cluster, changes: list[Change]) -> None:
-    steps = [_step(run, change, cluster) for change in changes if change.kind != DOCUMENT]
+    own = [change for change in changes if change.kind != DOCUMENT]
+    steps = [_step(run, batch, cluster) for batch in batches(own, catalog.KINDS)]
     await run.graph(steps, limit=_PARALLEL)
 
 
@@ -124,16 +126,17 @@ async def _come_into_sight(run: Run, cluster: Cluster) -> Json:
     ]
 
 
-def _step(run: Run, change: Change, cluster: Cluster) -> Step:
+def _step(run: Run, batch: Batch, cluster: Cluster) -> Step:
     async def act() -> Json:
-        await perform(change, cluster, doors(run.platform, run.log))
-        if change.kind == "node" and change.action is Action.DELETE:
-            ordinal = int(change.target.split("/")[1])
+        await perform(batch.changes, cluster, doors(run.platform, run.log))
+        first = batch.changes[0]
+        if first.kind == "node" and first.action is Action.DELETE:
+            ordinal = int(first.target.split("/")[1])
             async with run.platform.store.begin() as connection:
                 await nodes.release(connection, cluster.name, ordinal)
         return None
 
-    return Step(change.id, act, needs=change.needs, timeout_s=CHANGE_TIMEOUT_S)
+    return Step(batch.name, act, needs=batch.needs, timeout_s=CHANGE_TIMEOUT_S)
 
 
 async def _confirm(run: Run, cluster: Cluster, changes: list[Change]) -> Json:

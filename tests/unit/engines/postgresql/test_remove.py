@@ -50,5 +50,5 @@ async def test_nothing_is_removed_while_nobody_leads() -> None:
         after=None,
     )
     with pytest.raises(Transient, match=r"orders-4 is kept.*nobody leads"):
-        await perform(change, cluster(), doors)
+        await perform([change], cluster(), doors)
     assert await host.read(str(left)) == b"15"

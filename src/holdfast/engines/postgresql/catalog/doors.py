@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, LiteralString, Protocol, TypeAlias
 
 from psycopg import AsyncConnection
@@ -39,6 +39,21 @@ async def session(connect: Connect, database: str) -> AsyncIterator[Connection]:
     async with connect(database) as connection:
         await connection.execute(_ON_GUARD)
         yield connection
+
+
+@asynccontextmanager
+async def reusing(connect: Connect) -> AsyncIterator[Connect]:
+    """Opens each logical database's connection once; all are closed when the body ends."""
+    async with AsyncExitStack() as stack:
+        opened: dict[str, Connection] = {}
+
+        @asynccontextmanager
+        async def reuse(database: str) -> AsyncIterator[Connection]:
+            if database not in opened or opened[database].closed:
+                opened[database] = await stack.enter_async_context(connect(database))
+            yield opened[database]
+
+        yield reuse
 
 
 async def rows(connection: Connection, query: LiteralString, **values: object) -> list[Any]:

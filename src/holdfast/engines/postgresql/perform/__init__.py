@@ -1,18 +1,19 @@
-"""Carry out one change on the real cluster.
+"""Carry out changes on the real cluster.
 
 Each function here may run twice, or be cut off anywhere and run again: it looks before it acts
-and ends in the same place. It takes the change, and the cluster it belongs to; what is wanted
+and ends in the same place. It takes a change, and the cluster it belongs to; what is wanted
 is rendered from the cluster once more, never read from the plan, which holds no file contents.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from holdfast.core.change import Action, Change
 from holdfast.core.errors import Bug
 from holdfast.engines.postgresql.catalog import perform as catalog
+from holdfast.engines.postgresql.catalog.doors import reusing
 from holdfast.engines.postgresql.cluster import Cluster
 from holdfast.engines.postgresql.doors import Doors
 from holdfast.engines.postgresql.leadership import to_leader
@@ -36,23 +37,28 @@ _PERFORMERS: Mapping[str, Performer] = {
 }
 
 
-async def perform(change: Change, cluster: Cluster, doors: Doors) -> None:
-    """Carry out one change. Raises the errors of core; running it again is always right."""
+async def perform(changes: Sequence[Change], cluster: Cluster, doors: Doors) -> None:
+    """Carry out changes one after the other; those of the catalog share their connections.
+
+    Raises the errors of core; running it again is always right.
+    """
+    if all(change.kind in catalog.KINDS for change in changes):
+        # Local commits, because while a strict cluster is being born there is no standby yet to
+        # wait for. Nothing is declared ready before a later commit has come back through a
+        # standby, and that one brings all of these along.
+        connect = await to_leader(cluster, doors, synchronous=False)
+        async with reusing(connect) as shared:
+            for change in changes:
+                await catalog.perform(change, shared, doors.login)
+        return
+    for change in changes:
+        await _performer(change)(change, cluster, doors)
+
+
+def _performer(change: Change) -> Performer:
     if change.kind == "node" and change.action is Action.DELETE:
-        await node.remove(change, cluster, doors)
-        return
-    if change.kind in catalog.KINDS:
-        await _perform_catalog(change, cluster, doors)
-        return
+        return node.remove
     performer = _PERFORMERS.get(change.kind)
     if performer is None:
         raise Bug(f"nobody performs changes of kind {change.kind!r}", subject=change.target)
-    await performer(change, cluster, doors)
-
-
-async def _perform_catalog(change: Change, cluster: Cluster, doors: Doors) -> None:
-    # Local commits, because while a strict cluster is being born there is no standby yet to wait
-    # for. Nothing is declared ready before a later commit has come back through a standby, and
-    # that one brings all of these along.
-    connect = await to_leader(cluster, doors, synchronous=False)
-    await catalog.perform(change, connect, doors.login)
+    return performer
