@@ -40,6 +40,10 @@ COMMANDS = {
     ),
     "switchover": Command(f"{_COMMANDS}.verbs:switchover", "Move the leader's role to a replica."),
     "op": Command(f"{_COMMANDS}.op:op", "List, show, watch and cancel operations."),
+    # schema changes
+    "check": Command(
+        f"{_COMMANDS}.check:check", "Show what migrations lock, rewrite, scan, break or lose."
+    ),
     # about
     "schema": Command(f"{_COMMANDS}.about:schema", "Print the JSON Schema of documents."),
     "version": Command(f"{_COMMANDS}.about:version", "Print the version."),
@@ -51,6 +55,7 @@ SECTIONS = {
     "The platform": ("demo", "up", "down", "status", "serve"),
     "Databases": ("plan", "apply", "get", "describe", "delete", "connect", "logs"),
     "Proofs and operations": ("backup", "verify", "drill", "promises", "switchover", "op"),
+    "Schema changes": ("check",),
     "About": ("schema", "version", "completion"),
 }
 

@@ -72,15 +72,16 @@ def _paragraph(finding: Finding, lines: Mapping[str, Sequence[str]]) -> str:
     if where is None:
         shown = [f"{finding.subject}: {head}" if finding.subject else head]
     else:
-        shown = [f"{_plain(str(where))}: {head}", *_excerpt(where, lines.get(where.file, ()))]
+        shown = [f"{plain(str(where))}: {head}", *excerpt(where, lines.get(where.file, ()))]
         if where.path and where.path not in finding.message:
             shown.append(f"  in: {where.path}")
     if finding.hint:
         shown.append(f"  hint: {finding.hint}")
-    return _plain("\n".join(shown)) + "\n"
+    return plain("\n".join(shown)) + "\n"
 
 
-def _excerpt(where: Location, lines: Sequence[str]) -> list[str]:
+def excerpt(where: Location, lines: Sequence[str]) -> list[str]:
+    """The line that a location names, with a caret under the column; nothing where it is not."""
     if not 1 <= where.line <= len(lines):
         return []
     line, column = lines[where.line - 1], where.column
@@ -94,7 +95,7 @@ def _excerpt(where: Location, lines: Sequence[str]) -> list[str]:
     return [f"  {number} | {text}", f"  {gutter} | {' ' * (column - 1 - start)}^"]
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Without control characters: what a file holds must not steer the reader's terminal."""
     return "".join(
         each if each == "\n" or each.isprintable() else ascii(each)[1:-1] for each in text

@@ -9,7 +9,7 @@ import re
 
 from holdfast.schema.migration import Batch, Direction, Migration
 from holdfast.schema.reading.files import File, Folder, Group
-from holdfast.schema.reading.making import in_order, made, sent_at_once, without_twins
+from holdfast.schema.reading.making import in_order, made, parts, sent_at_once, without_twins
 from holdfast.schema.reading.placeholders import settled
 from holdfast.schema.reading.problems import problem
 from holdfast.schema.reading.split import Lines, statements
@@ -47,8 +47,7 @@ def _migrations(file: File) -> list[Migration]:
         said = "there is no `-- migrate:up` in the file"
         return [made(file, (), found[1], findings=[problem("schema.bad_header", said, file.path)])]
     text, lines, result = settled(file.text), Lines(file.text), []
-    ends = [mark.start() for mark in marks[1:]] + [len(text)]
-    for mark, end in zip(marks, ends, strict=True):
+    for mark, end in parts(marks, len(text)):
         options = dict(_OPTION.findall(mark[2]))
         wrong = []
         if options.get("transaction", "true") not in ("true", "false"):

@@ -12,7 +12,7 @@ import re
 from holdfast.core.finding import Finding
 from holdfast.schema.migration import Batch, Direction, Fragment, Migration
 from holdfast.schema.reading.files import File, Folder, Group
-from holdfast.schema.reading.making import made
+from holdfast.schema.reading.making import made, parts
 from holdfast.schema.reading.placeholders import settled
 from holdfast.schema.reading.problems import problem
 from holdfast.schema.reading.split import Lines, statements
@@ -66,8 +66,7 @@ def _migrations(file: File, seen: dict[tuple[str, str, str], str]) -> list[Migra
     sets = list(_CHANGESET.finditer(text))
     findings = _broken(file, sets, lines)
     result = []
-    ends = [one.start() for one in sets[1:]] + [len(text)]
-    for one, end in zip(sets, ends, strict=True):
+    for one, end in parts(sets, len(text)):
         author, name = one[1].strip('"'), one[2].strip('"')
         key = (file.path, author, name)
         if key in seen:

@@ -10,7 +10,7 @@ import re
 
 from holdfast.schema.migration import Batch, Direction, Migration
 from holdfast.schema.reading.files import File, Folder, Group
-from holdfast.schema.reading.making import in_order, made, number, without_twins
+from holdfast.schema.reading.making import in_order, made, number, parts, without_twins
 from holdfast.schema.reading.placeholders import settled
 from holdfast.schema.reading.problems import problem
 from holdfast.schema.reading.split import statements
@@ -55,8 +55,7 @@ def _migrations(file: File) -> list[Migration]:
     if not marks:
         return [made(file, (Batch(tuple(statements(text)), transaction=True),), version, title)]
     result = []
-    ends = [mark.start() for mark in marks[1:]] + [len(text)]
-    for mark, end in zip(marks, ends, strict=True):
+    for mark, end in parts(marks, len(text)):
         fragments = tuple(statements(text, start=mark.end(), end=end))
         direction = Direction(mark[1].lower())
         result.append(made(file, (Batch(fragments, True),), version, title, direction))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from holdfast.schema.migration import Direction, Migration
-from holdfast.schema.reading.files import Folder, Group
+from holdfast.schema.reading.files import File, Folder, Group
 from holdfast.schema.reading.making import whole
 from holdfast.schema.reading.split import PSQL
 
@@ -19,6 +19,8 @@ RANK = 100
 _NUMBERS = re.compile(r"(\d+)")
 _VERSION = re.compile(r"\d+")
 _DOWN = re.compile(r"(?:^|[._-])(?:down|rollback|revert|undo)(?:$|[._-])", re.IGNORECASE)
+
+_DIRECTION = re.compile(r"[._-](?:up|down|rollback|revert|undo)$", re.IGNORECASE)
 
 
 def claims(folder: Folder) -> bool:
@@ -31,7 +33,7 @@ def read(group: Group) -> list[Migration]:
     as_one = group.settings.get("transaction") == "file"
     files = [file for file in group.files if file.path.lower().endswith(".sql")]
     result = []
-    for file in sorted(files, key=lambda one: _natural(one.path)):
+    for file in sorted(files, key=_place):
         name = file.name[:-4]
         found = _VERSION.match(name)
         result.append(
@@ -45,6 +47,12 @@ def read(group: Group) -> list[Migration]:
             )
         )
     return result
+
+
+def _place(file: File) -> tuple[list[tuple[int, str]], bool, str]:
+    """By folder and name; the way back right behind the way there."""
+    stem = _DIRECTION.sub("", file.path[:-4])
+    return _natural(stem), _DOWN.search(file.name[:-4]) is not None, file.path
 
 
 def _natural(path: str) -> list[tuple[int, str]]:

@@ -101,8 +101,8 @@ class _Scan:
     def _skip_blank(self, at: int) -> int:
         """Past white space and comments."""
         text = self.text
-        while True:
-            found = _BLANK.match(text, at)
+        while at < self.end:
+            found = _BLANK.match(text, at, self.end)
             assert found is not None
             at = found.end()
             if text.startswith("--", at):
@@ -110,7 +110,8 @@ class _Scan:
             elif text.startswith("/*", at):
                 at = self._comment_end(at)
             else:
-                return at
+                break
+        return at
 
     def _statement(self, begin: int) -> Iterator[Fragment]:
         stop, command = self._stop(begin)

@@ -1,0 +1,1 @@
+ALTER TABLE ${schema}.orders ALTER COLUMN status SET NOT NULL;

@@ -1,0 +1,1 @@
+CREATE INDEX CONCURRENTLY orders_customer ON ${schema}.orders (customer);

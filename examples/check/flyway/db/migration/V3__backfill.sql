@@ -1,0 +1,1 @@
+UPDATE ${schema}.orders SET status = 'new' WHERE status IS NULL;

@@ -1,0 +1,3 @@
+exports.up = (pgm) => {
+  pgm.addColumns("orders", { total: { type: "numeric" } });
+};

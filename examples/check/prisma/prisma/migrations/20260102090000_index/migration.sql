@@ -1,0 +1,2 @@
+-- CreateIndex
+CREATE INDEX "Order_customer_idx" ON "Order"("customer");

@@ -1,0 +1,177 @@
+"""Migrations whose SQL only their own tool can make, printed by that tool (`--run-tool`).
+
+This runs the project's code, as the tool itself would, so that it happens only when asked for. No
+tool is given a database to connect to: each has a mode that prints.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from holdfast.app.check_read import Read
+from holdfast.app.check_settings import CheckSettings
+from holdfast.schema.migration import Batch, Migration
+from holdfast.schema.reading.files import File
+from holdfast.schema.reading.grouping import History, histories
+from holdfast.schema.reading.making import made, parts
+from holdfast.schema.reading.problems import problem
+from holdfast.schema.reading.split import PLAIN, statements
+
+_TIMEOUT_S = 120
+_ALEMBIC_STEP = re.compile(r"^-- Running upgrade (\S*) -> (\S+?)(?:, .*)?$", re.MULTILINE)
+_ALEMBIC_OWN = re.compile(
+    r"(?:begin|commit)$|(?:create table|insert into|update|delete from)\s+\S*alembic_version\b",
+    re.IGNORECASE,
+)
+_DJANGO_OWN = re.compile(r"(?:begin|commit)$", re.IGNORECASE)
+_LIQUIBASE_STEP = re.compile(r"^--\s+Changeset (.+?)::(.+?)::(.+)$", re.MULTILINE)
+_LIQUIBASE_OWN = re.compile(r"\bdatabasechangelog(?:lock)?\b", re.IGNORECASE)
+
+
+def with_tools(read: Read, settings: CheckSettings) -> list[History]:
+    """The histories, those of Alembic, Django and Liquibase in the words of the tool itself.
+
+    Where the tool is missing or fails, what was read without it stays, and says so.
+    """
+    ways: dict[str, Callable[[History], list[Migration]]] = {
+        "alembic": _alembic,
+        "django": _django,
+        "liquibase": _liquibase,
+    }
+    every = histories(read.folders, tool=settings.tool, settings=settings.tools)
+    return [_told(one, ways[one.tool.id]) if one.tool.id in ways else one for one in every]
+
+
+class _Failed(Exception):
+    """The tool has not printed any SQL; why stands in the message."""
+
+
+def _told(history: History, ask: Callable[[History], list[Migration]]) -> History:
+    try:
+        return replace(history, migrations=tuple(ask(history)))
+    except _Failed as failed:
+        first = history.migrations[:1]
+        found = problem(
+            "schema.unseen",
+            f"{history.tool.title} itself did not print its SQL: {failed}",
+            first[0].path if first else history.root,
+        )
+        marked = [replace(one, findings=(*one.findings, found)) for one in first]
+        return replace(history, migrations=(*marked, *history.migrations[1:]))
+
+
+def _alembic(history: History) -> list[Migration]:
+    """`alembic upgrade head --sql`, cut at its own comments."""
+    folder = _upwards(history.root, "alembic.ini")
+    text = _run([*_program("alembic"), "upgrade", "head", "--sql"], folder)
+    known = {one.version: one for one in history.migrations}
+    steps = list(_ALEMBIC_STEP.finditer(text))
+    result = []
+    for step, end in parts(steps, len(text)):
+        found = known.get(step[2])
+        if found is not None:
+            body = text[step.end() : end]
+            result.append(_printed(found, body, _ALEMBIC_OWN, transaction="BEGIN;" in text))
+    return result
+
+
+def _django(history: History) -> list[Migration]:
+    """`manage.py sqlmigrate APP NAME` for each migration."""
+    folder = _upwards(history.root, "manage.py")
+    app = Path(history.root).resolve().parent.name
+    result = []
+    for one in history.migrations:
+        name = one.path.rpartition("/")[2].removesuffix(".py")
+        text = _run([sys.executable, "manage.py", "sqlmigrate", app, name], folder)
+        wrapped = re.match(r"\s*BEGIN;", text) is not None
+        result.append(_printed(one, text, _DJANGO_OWN, wrapped))
+    return result
+
+
+def _liquibase(history: History) -> list[Migration]:
+    """`liquibase update-sql` without a database, cut at its own comments."""
+    changelogs = [one for one in history.migrations if not one.batches and one.findings]
+    result = [one for one in history.migrations if one not in changelogs]
+    for one in changelogs:
+        file = Path(one.path)
+        text = _run(
+            [
+                "liquibase",
+                "update-sql",
+                f"--changelog-file={file.name}",
+                "--url=offline:postgresql",
+            ],
+            str(file.parent),
+        )
+        steps = list(_LIQUIBASE_STEP.finditer(text))
+        for step, end in parts(steps, len(text)):
+            named = replace(one, version=step[2], title=f"{step[3]}:{step[2]}", findings=())
+            result.append(_printed(named, text[step.end() : end], _LIQUIBASE_OWN, True))
+    return result
+
+
+def _printed(one: Migration, text: str, own: re.Pattern[str], transaction: bool) -> Migration:
+    """The migration with the statements that the tool printed, without the tool's own.
+
+    Their places are in the printed text, which nobody has as a file: all stand at the line where
+    the migration's own statements begin.
+    """
+    fragments = tuple(
+        replace(each, line=_line(one), column=1, offset=0)
+        for each in statements(text, PLAIN)
+        if not own.search(each.sql)
+    )
+    seen = tuple(found for found in one.findings if found.id != "schema.unseen")
+    file = File(one.path, one.text, seen)
+    batch = Batch(fragments, transaction)
+    return made(file, (batch,), one.version, one.title, one.direction)
+
+
+def _line(one: Migration) -> int:
+    return next((each.line for batch in one.batches for each in batch.fragments), 1)
+
+
+def _program(name: str) -> Sequence[str]:
+    """The tool of the project's own environment, where one is active."""
+    active = os.environ.get("VIRTUAL_ENV")
+    if active and (found := Path(active, "bin", name)).exists():
+        return (str(found),)
+    beside = Path(sys.executable).with_name(name)
+    return (str(beside),) if beside.exists() else (name,)
+
+
+def _upwards(root: str, name: str) -> str:
+    here = Path(root or ".").resolve()
+    for folder in (here, *here.parents):
+        if (folder / name).exists():
+            return str(folder)
+    raise _Failed(f"there is no {name} in {root or '.'} or above it")
+
+
+def _run(arguments: Sequence[str], folder: str) -> str:
+    environment: Mapping[str, str] = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        answer = subprocess.run(
+            arguments,
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise _Failed(f"{Path(arguments[0]).name} is not installed") from None
+    except subprocess.TimeoutExpired:
+        raise _Failed(f"it took longer than {_TIMEOUT_S} s") from None
+    if answer.returncode != 0:
+        lines = [line for line in answer.stderr.splitlines() if line.strip()]
+        raise _Failed(lines[-1].strip() if lines else f"it ended with {answer.returncode}")
+    return answer.stdout
