@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 from holdfast.core.change import Json, Resource
 from holdfast.engines.postgresql.catalog import queries
@@ -92,7 +92,21 @@ async def _objects(connection: Connection, resource: Resource) -> AsyncIterator[
     if await rows(connection, queries.SCHEMAS, schemas=[wanted["schema"]]):
         missing = await rows(connection, queries.MISSING, **object_values(resource.attributes))
         excess = await rows(connection, queries.EXCESS, **object_values(resource.attributes))
-        yield seen(resource, missing=len(missing), excess=len(excess))
+        yield seen(
+            resource,
+            missing=_named(f"{right} on {name} for {role}" for _, name, role, right in missing),
+            excess=_named(f"{right} on {name} for {role}" for name, role, right in excess),
+        )
+
+
+_NAMED = 10
+"""So many objects are named; a whole schema may have lost its grants."""
+
+
+def _named(rights: Iterable[str]) -> list[str]:
+    found = sorted(rights)
+    more = len(found) - _NAMED
+    return [*found[:_NAMED], f"and {more} more"] if more > 0 else found
 
 
 def object_values(attributes: Json) -> dict[str, Json]:
