@@ -131,7 +131,7 @@ def test_a_flipped_byte_in_the_repository_is_found(site: RealSite):
         flip(file, place)
     found = newest(site, "restore-test")
     assert found["verdict"] == "failed"
-    assert found["reasons"][0].startswith("restore: pgbackrest restore failed")
+    assert any(each.startswith("restore: pgbackrest restore") for each in found["reasons"])
 
 
 def test_a_restore_test_under_load_is_proven_too(site: RealSite):
@@ -155,22 +155,6 @@ def test_a_restore_test_under_load_is_proven_too(site: RealSite):
     found = newest(site, "restore-test")
     assert "orders.public.pgbench_accounts" not in found["tables_bounded"]
     assert found["tables_different"] == []
-
-
-@pytest.mark.parametrize(
-    "step",
-    [
-        "restore the backup",
-        "start the copy",
-        "destroy the sandbox",
-    ],
-)
-def test_a_control_plane_that_dies_in_a_restore_test_goes_on_with_it(site: RealSite, step: str):
-    (operation,) = site.json("verify", "orders", "--no-wait")
-    kill_control_plane_in(site, operation["id"], step)
-    ended = site.json("op", "watch", operation["id"])
-    assert ended[0]["state"] == "succeeded"
-    assert ended[0]["outcome"]["verdict"] == "proven", ended[0]["outcome"]
 
 
 def test_a_cancelled_restore_test_leaves_nothing_but_what_was_proven_before(site: RealSite):
@@ -286,6 +270,17 @@ def test_a_control_plane_that_dies_in_a_drill_kills_nothing_twice(site: RealSite
     assert site.leader("orders")["timeline"] == timeline + 1
     promises = {each["id"]: each for each in site.json("get", "promises", "orders")}
     assert promises["loss"]["verdict"] == "unproven"
+
+
+def test_markers_are_found_across_two_failovers(site: RealSite):
+    """The first backup is older than the failovers of the tests above; its WAL crosses them all."""
+    oldest = site.json("get", "backups", "orders")[-1]["label"]
+    site.run("verify", "orders", "--layers", "6", "--backup", oldest)
+    found = newest(site, "point-in-time")
+    assert (found["verdict"], found["backup"]) == ("proven", oldest)
+    (layer,) = found["layers"]
+    (crossed,) = (said for said in layer["looked_at"] if "changes of timeline" in said)
+    assert int(crossed.split()[0]) >= 2
 
 
 def test_a_drill_on_a_cluster_that_is_not_whole_is_refused(site: RealSite):

@@ -57,6 +57,15 @@ output = click.option(
     help="How to print the data.",
 )
 
+proof_output = click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["table", "json", "yaml", "name", "markdown"]),
+    default="table",
+    show_default=True,
+    help="How to print the data.",
+)
+
 yes = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 
 

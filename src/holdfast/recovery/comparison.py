@@ -1,16 +1,17 @@
 """Does a restored copy hold what its source held? Table by table.
 
-The source is counted first, then a restore point is written, and the copy is restored to that
-point. What the source held when it was counted is therefore part of the copy, and anything
-else in the copy was written between the two moments. A table that nobody wrote to has to be
-equal; for a busy one the source's own counters of written rows bound the difference. Those
-counters arrive late, so they may show more writes than fell between the moments: that loosens
-the bounds of a busy table and never wrongs a sound backup.
+The source takes a snapshot of each database, then writes a restore point, and the copy is restored
+to that point. What a snapshot sees is therefore part of the copy, and anything else in the copy
+was committed between the two moments. The copy knows which transactions those are: in a database
+for which there is none (`exact`) both sides hold the same to the bit. Elsewhere a table that nobody
+wrote to has to be equal; for a busy one the source's own counters of written rows bound the
+difference. Those counters arrive late, so they may show more writes than fell between the moments:
+that loosens the bounds of a busy table and never wrongs a sound backup.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +47,7 @@ class Count:
 
     `hash` does not depend on the order of rows. `file` is the number of the table's file, which
     changes when the table is rewritten or truncated; `written` are its counters since ever.
+    `blocks` is how many pages a table had of which only some were hashed, else 0.
     """
 
     rows: int | None
@@ -53,6 +55,7 @@ class Count:
     file: int = 0
     written: Written = field(default_factory=Written)
     why_not: str = ""
+    blocks: int = 0
 
     def to_json(self) -> dict[str, Json]:
         """Plain JSON, the inverse of `from_json`."""
@@ -62,6 +65,7 @@ class Count:
             "file": self.file,
             "written": [self.written.inserted, self.written.updated, self.written.deleted],
             "why_not": self.why_not,
+            "blocks": self.blocks,
         }
 
     @classmethod
@@ -73,6 +77,7 @@ class Count:
             data["file"],
             Written(*data["written"]),
             data["why_not"],
+            data["blocks"],
         )
 
 
@@ -80,13 +85,14 @@ class Count:
 class Comparison:
     """Names of tables (`database.schema.table`) by what the comparison says of them.
 
-    `equal` are those of which rows and hash agree, `counted` those of which rows alone could be
-    compared and agree, `bounded` those whose difference the writes of the time explain: busy
-    ones, and ones that were made during the test.
+    `equal` are those of which rows and hash agree, `sampled` those whose hash is one of samples,
+    `counted` those of which rows alone could be compared and agree, `bounded` those whose
+    difference the writes of the time explain: busy ones, and ones that were made during the test.
     `open` and `different` hold a sentence for each table.
     """
 
     equal: tuple[str, ...] = ()
+    sampled: tuple[str, ...] = ()
     counted: tuple[str, ...] = ()
     bounded: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
@@ -96,7 +102,9 @@ class Comparison:
     @property
     def tables(self) -> int:
         """How many tables there were."""
-        groups = (self.equal, self.counted, self.bounded, self.open, self.different)
+        groups = (
+            self.equal, self.sampled, self.counted, self.bounded, self.open, self.different
+        )  # fmt: skip
         return sum(len(group) for group in groups)
 
 
@@ -106,18 +114,24 @@ def suspects(source: Mapping[str, Count], copy: Mapping[str, Count]) -> tuple[st
 
 
 def comparison(
-    source: Mapping[str, Count], copy: Mapping[str, Count], now: Mapping[str, Count]
+    source: Mapping[str, Count],
+    copy: Mapping[str, Count],
+    now: Mapping[str, Count],
+    exact: Collection[str] = (),
 ) -> Comparison:
     """Compare the copy with its source.
 
     `now` are the source's tables after the copy was counted, needed for `suspects` alone; only
-    `file` and `written` are read of it.
+    `file` and `written` are read of it. `exact` are the databases in which nothing was committed
+    between the source's snapshot and the copy's end.
     """
     groups: dict[str, list[str]] = {
-        name: [] for name in ("equal", "counted", "bounded", "open", "different")
+        name: [] for name in ("equal", "sampled", "counted", "bounded", "open", "different")
     }
     for name in sorted({*source, *copy}):
-        group, sentence = _compared(name, source.get(name), copy.get(name), now.get(name))
+        group, sentence = _compared(
+            name, source.get(name), copy.get(name), now.get(name), is_exact=_is_in(name, exact)
+        )
         groups[group].append(sentence or name)
     return Comparison(
         **{group: tuple(names) for group, names in groups.items()},
@@ -125,46 +139,72 @@ def comparison(
     )
 
 
+def is_settled(names: Collection[str], exact: Collection[str]) -> bool:
+    """Whether no counter of writes could explain a difference in any of these tables."""
+    return all(_is_in(name, exact) for name in names)
+
+
+def _is_in(table: str, databases: Collection[str]) -> bool:
+    return any(table.startswith(f"{database}.") for database in databases)
+
+
 def _agree(source: Mapping[str, Count], copy: Mapping[str, Count], name: str) -> bool:
     return (
         name in source
         and name in copy
-        and _compared(name, source[name], copy[name], None)[0] in ("equal", "counted")
+        and _compared(name, source[name], copy[name], None)[0] in ("equal", "sampled", "counted")
     )
 
 
 def _compared(
-    name: str, source: Count | None, copy: Count | None, now: Count | None
+    name: str,
+    source: Count | None,
+    copy: Count | None,
+    now: Count | None,
+    *,
+    is_exact: bool = False,
 ) -> tuple[str, str]:
-    if source is None:
-        if now is not None:
-            return "bounded", ""
-        return "open", f"{name} is in the copy, and not on the source"
-    if copy is None:
-        if now is None:
-            return "open", f"{name} was dropped on the source during the test"
-        return "different", f"{name} is missing in the copy"
+    if source is None or copy is None:
+        return _missing(name, copy is None, now is None, is_exact)
     if source.rows is None or copy.rows is None:
         return "open", f"{name} was not counted: {source.why_not or copy.why_not}"
     if source.rows == copy.rows and (source.hash is None or copy.hash is None):
         return "counted", ""
     if (source.rows, source.hash) == (copy.rows, copy.hash):
-        return "equal", ""
-    return _differing(name, source, copy, now)
+        return ("sampled" if source.blocks else "equal"), ""
+    return _differing(name, source, copy, now, is_exact=is_exact)
 
 
-def _differing(name: str, source: Count, copy: Count, now: Count | None) -> tuple[str, str]:
+def _missing(name: str, in_copy: bool, gone: bool, is_exact: bool) -> tuple[str, str]:
+    """A table that one side lacks; `gone` is whether the source has none of the name by now."""
+    if in_copy:
+        if gone and not is_exact:
+            return "open", f"{name} was dropped on the source during the test"
+        return "different", f"{name} is missing in the copy"
+    if is_exact:
+        return "different", f"{name} is in the copy, and was not on the source"
+    if not gone:
+        return "bounded", ""
+    return "open", f"{name} is in the copy, and not on the source"
+
+
+def _differing(
+    name: str, source: Count, copy: Count, now: Count | None, *, is_exact: bool
+) -> tuple[str, str]:
     assert source.rows is not None
     assert copy.rows is not None
     if now is None or now.file != source.file:
+        # A table that is truncated while it is counted looks empty even to an older snapshot.
         return "open", f"{name} was rewritten, truncated or dropped during the test"
+    told = f"{name} has {copy.rows} rows in the copy and {source.rows} on the source"
+    if source.rows == copy.rows:
+        told = f"{name} has {copy.rows} rows on both sides, but their content differs"
+    if is_exact:
+        return "different", f"{told}; nothing was committed in between"
     written = now.written.since(source.written)
     if written is None:
         return "open", f"{name} differs, and the source's counters of writes were reset"
-    told = f"{name} has {copy.rows} rows in the copy and {source.rows} on the source"
     if written.is_none:
-        if source.rows == copy.rows:
-            told = f"{name} has {copy.rows} rows on both sides, but their content differs"
         return "different", f"{told}; nobody wrote to it"
     low, high = source.rows - written.deleted, source.rows + written.inserted
     if low <= copy.rows <= high:

@@ -18,6 +18,7 @@ def contradictions(
         yield from _node_rules(spec)
         yield from _loss_rules(spec)
         yield from _timing_rules(spec)
+        yield from _layer_rules(spec)
     else:
         yield from _twice(("databases",), data.get("databases"), "database")
         yield from _twice(("extensions",), data.get("extensions"), "extension")
@@ -25,6 +26,7 @@ def contradictions(
         for number, database in enumerate(databases if isinstance(databases, list) else ()):
             path = ("databases", number, "extensions")
             yield from _twice(path, database.get("extensions"), "extension")
+        yield from _canary_rules(spec)
 
 
 def _twice(path: Path, items: object, what: str) -> Iterator[tuple[Path, Sentence]]:
@@ -35,6 +37,15 @@ def _twice(path: Path, items: object, what: str) -> Iterator[tuple[Path, Sentenc
             message = f"the {what} {name} stands in the list twice"
             yield (*path, number), Sentence("twice", message, "remove one of them")
         seen.add(name)
+
+
+def _canary_rules(spec: DatabaseSpec) -> Iterator[tuple[Path, Sentence]]:
+    names = [database.name for database in spec.databases]
+    for number, canary in enumerate(spec.canaries):
+        if canary.database and canary.database not in names:
+            message = f"there is no database {canary.database} in this document"
+            hint = f"write one of {', '.join(names)}"
+            yield ("verify", number, "database"), Sentence("unknown-database", message, hint)
 
 
 def _node_rules(tier: TierSpec) -> Iterator[tuple[Path, Sentence]]:
@@ -67,6 +78,14 @@ def _loss_rules(tier: TierSpec) -> Iterator[tuple[Path, Sentence]]:
         )
         hint = "write a longer rpo, or a shorter archiveTimeout"
         yield ("rpo",), Sentence("contradiction", message, hint)
+
+
+def _layer_rules(tier: TierSpec) -> Iterator[tuple[Path, Sentence]]:
+    for part in tier.proofs.layers.split(","):
+        first, _, last = part.partition("-")
+        if last and int(first) > int(last):
+            message = f"proofs.layers has the range {part}, which goes backwards"
+            yield ("proofs", "layers"), Sentence("contradiction", message, f"write {last}-{first}")
 
 
 def _timing_rules(tier: TierSpec) -> Iterator[tuple[Path, Sentence]]:

@@ -1,255 +1,290 @@
-"""Prove that the newest backup restores: into a sandbox, up to a point that the source marked.
+"""Prove, layer by layer, that a backup restores, up to a point that its source has marked.
 
 The sandbox is destroyed whatever happens; what a control plane that died for good left behind is
-found and removed by the next test.
+found and removed by the next test. A verification that its control plane did not see to the end
+is cleared away and says `unproven`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import asdict
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from holdfast.core.change import Json
-from holdfast.core.errors import Cancelled, Error, NotFound
-from holdfast.core.layout import FIRST_SANDBOX_HOST, LAST_SANDBOX_HOST
+from holdfast.core.errors import Cancelled, Error, Invalid, NotFound
 from holdfast.core.promise import Evidence
-from holdfast.engines.postgresql import counts, sandbox_probe, witness
-from holdfast.engines.postgresql import sandbox as boxes
-from holdfast.engines.postgresql.cluster import POSTGRES, READER, Cluster
-from holdfast.engines.postgresql.counts import Connect
-from holdfast.engines.postgresql.doors import Connection, Doors
-from holdfast.engines.postgresql.kill_primary import leader_of
-from holdfast.engines.postgresql.render_sandbox import Sandbox, backup_file, sandbox_of
-from holdfast.engines.postgresql.witness import Witness
-from holdfast.recovery import restore_test
-from holdfast.recovery.comparison import Count
-from holdfast.recovery.restore_record import measured_of, seen_of
-from holdfast.recovery.restore_test import Step
-from holdfast.store import evidence, nodes, operations
+from holdfast.engines.postgresql.cluster import Cluster
+from holdfast.engines.postgresql.render_sandbox import Sandbox, sandbox_of
+from holdfast.recovery import layers, restore_test
+from holdfast.recovery.restore_record import measured_of
+from holdfast.store import evidence
+from holdfast.store.backups import Backup
+from holdfast.workflows import verify_sandbox as boxes
+from holdfast.workflows import verify_source as source
 from holdfast.workflows.backup import recorded
 from holdfast.workflows.planning import cluster_of, doors
-from holdfast.workflows.run import Run
+from holdfast.workflows.run import Act, Run
 
 KIND = "verify"
-_SOURCE_WITHIN_S = 40.0
+_PROCESS = secrets.token_hex(8)
+"""Tells this process from the next one, which does not take up a verification."""
+_ENDED = "the control plane ended during the verification"
+
+
+class _InterruptedError(Exception):
+    """Another process began this verification."""
+
+
+def check(request: Mapping[str, Json]) -> None:
+    """A request may choose `layers` and a `backup`. Raises `Invalid`."""
+    if request.get("layers") is not None:
+        layers.chosen(str(request["layers"]))
+    if not isinstance(request.get("backup", ""), str | None):
+        raise Invalid("a backup is chosen by its label")
 
 
 async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
-    """Outcome: verdict, reasons, the measured figures, and the id of the evidence."""
+    """Outcome: verdict, reasons, the layers' results, the figures, and the ids of the evidence."""
     cluster = await cluster_of(run)
+    numbers = layers.chosen(str(request.get("layers") or cluster.tier.proofs.layers))
     sandbox = sandbox_of(cluster, run.operation_id)
-    await run.step("clear what earlier tests left", _sweep, run)
-    seen: dict[str, Json] = {}
+    process = await run.step("begin", _begin)
+    await run.step("clear what earlier tests left", boxes.sweep, run)
+    told: dict[str, Json] = {}
+    told["backup"] = await run.step(
+        "choose the backup", _choose, run, cluster, request.get("backup") or ""
+    )
     problem: Error | None = None
     try:
-        await _test(run, cluster, sandbox, seen)
+        await _test(_Steps(run, process), cluster, sandbox, numbers, told)
+    except _InterruptedError:
+        told["interrupted"] = _ENDED
     except Error as error:
         problem = error
-    await run.step("destroy the sandbox", _destroy, run, sandbox, always=True)
+    await run.step("destroy the sandbox", boxes.destroy, run, sandbox, always=True)
     if isinstance(problem, Cancelled):
         raise problem  # nobody wanted to know: what was proven before stands
-    said = problem.message if problem else ""
+    if problem is not None:
+        told["interrupted"] = f"the test ended early: {problem.message}"
     outcome: dict[str, Json] = await run.step(
-        "judge and record", _record, run, cluster, seen, said, always=True
+        "judge and record", _record, run, cluster, told, numbers, process, always=True
     )
     if problem is not None:
         raise problem
     return outcome
 
 
-async def _test(run: Run, cluster: Cluster, sandbox: Sandbox, seen: dict[str, Json]) -> None:
-    """Fill `seen`, as far as the backup lets us come; `recovery.restore_record` reads it."""
-    seen["backup"] = await run.step("choose the backup", _choose, run, cluster)
-    if seen["backup"] is None:
+class _Steps:
+    """Steps that only the process which began the verification takes."""
+
+    def __init__(self, run: Run, process: str) -> None:
+        self.run, self._process = run, process
+
+    async def take(self, name: str, act: Act, *args: object) -> Json:
+        """The step's result. Raises when another process would have to take it."""
+        found = await self.run.step(name, self._own, act, *args)
+        if found == _ENDED:
+            raise _InterruptedError
+        return found
+
+    async def _own(self, act: Act, *args: object) -> Json:
+        return await act(*args) if self._process == _PROCESS else _ENDED
+
+
+async def _begin() -> Json:
+    return _PROCESS
+
+
+async def _test(
+    steps: _Steps,
+    cluster: Cluster,
+    sandbox: Sandbox,
+    numbers: Sequence[int],
+    told: dict[str, Json],
+) -> None:
+    """Fill `told`, as far as the backup lets us come; `recovery.restore_record` reads it."""
+    if told["backup"] is None:
         return
-    seen["witness"] = await run.step("count the source and mark it", _witness, run, cluster)
-    seen["restore"] = await run.step("restore the backup", _restore, run, cluster, sandbox, seen)
-    if not seen["restore"]["ok"]:
-        return
-    seen["start"] = await run.step("start the copy", _start, run, sandbox, seen["restore"])
-    if not seen["start"]["ok"]:
-        return
-    seen["structure"] = await run.step("check tables and indexes", _structure, run, sandbox)
-    seen["compared"] = await run.step(
-        "compare it with the source", _compare, run, cluster, sandbox, seen["witness"]
+    run = steps.run
+    restores = any(number > 0 for number in numbers)
+    told["sandbox"] = await steps.take(
+        "make the sandbox", boxes.make, run, cluster, sandbox, told["backup"], restores
     )
-    seen["checksums"] = await run.step("check every page", _checksums, run, sandbox)
+    if 0 in numbers:
+        told["repository"] = await steps.take(
+            "let pgBackRest read the repository", boxes.repository, run, sandbox, told["backup"]
+        )
+        told["stored"] = await steps.take(
+            "read the repository", boxes.stored, run, cluster, sandbox, told["backup"]
+        )
+    if not restores:
+        return
+    told["witness"] = await steps.take(
+        "count the source and mark it", source.witnessed, run, cluster, 4 in numbers,
+        layers.POINT_IN_TIME in numbers,
+    )  # fmt: skip
+    if await _restored(steps, cluster, sandbox, numbers, told):
+        await _looked(steps, cluster, sandbox, numbers, told)
+    if layers.POINT_IN_TIME in numbers:
+        await _markers(steps, sandbox, told)
 
 
-async def _sweep(run: Run) -> Json:
-    """Destroy the sandboxes of operations that have ended; how many there were."""
-    platform, removed = run.platform, 0
-    async with platform.store.begin() as connection:
-        owners = set(await nodes.sandboxes(connection))
-    owners |= set(await platform.host.list(str(platform.site.sandboxes)))
-    for owner in sorted(owners - {run.operation_id}):
-        if await _is_under_way(run, owner):
-            continue
-        folder = platform.site.sandboxes / owner
-        left = Sandbox(folder, "", "", "", platform.site.os_user)
-        await boxes.destroy(left, platform.host, platform.clock)
-        async with platform.store.begin() as connection:
-            await nodes.release_sandbox(connection, owner)
-        run.log(f"removed what operation {owner} had left behind")
-        removed += 1
-    return removed
-
-
-async def _is_under_way(run: Run, owner: str) -> bool:
-    try:
-        async with run.platform.store.begin() as connection:
-            return not (await operations.get(connection, owner)).is_finished
-    except NotFound:
+async def _restored(
+    steps: _Steps,
+    cluster: Cluster,
+    sandbox: Sandbox,
+    numbers: Sequence[int],
+    told: dict[str, Json],
+) -> bool:
+    """Whether a copy runs."""
+    run = steps.run
+    told["restore"] = await steps.take(
+        "restore the backup", boxes.restore, run, sandbox, told["backup"], told["witness"]
+    )
+    if not told["restore"]["ok"]:
         return False
+    if 1 in numbers:
+        told["files"] = await steps.take(
+            "check every restored file", boxes.files, run, sandbox, told["backup"]
+        )
+    told["start"] = await steps.take(
+        "start the copy", boxes.start, run, sandbox, told["restore"], told["witness"]
+    )
+    return bool(told["start"]["ok"])
 
 
-async def _choose(run: Run, cluster: Cluster) -> Json:
+async def _looked(
+    steps: _Steps,
+    cluster: Cluster,
+    sandbox: Sandbox,
+    numbers: Sequence[int],
+    told: dict[str, Json],
+) -> None:
+    run = steps.run
+    if layers.POINT_IN_TIME in numbers:
+        told["markers"] = {
+            "name": await steps.take(
+                "look at the markers", boxes.marked, run, sandbox, told["witness"], told["backup"]
+            )
+        }
+    if 3 in numbers:
+        told["structure"] = await steps.take(
+            "check tables and indexes", boxes.structure, run, cluster, sandbox
+        )
+        told["dump"] = await steps.take("dump every database", boxes.dump, run, sandbox)
+    if 4 in numbers:
+        told["compared"] = await steps.take(
+            "compare it with the source", source.compared, run, cluster, sandbox,
+            told["witness"], told["start"]["exact"],
+        )  # fmt: skip
+    if 5 in numbers:
+        told["canaries"] = await steps.take(
+            "ask what the owner wants to hear", boxes.canaries, run, cluster, sandbox
+        )
+        told["foreign_keys"] = await steps.take(
+            "check foreign keys", boxes.foreign_keys, run, sandbox
+        )
+    if 1 in numbers:
+        told["checksums"] = await steps.take("check every page", boxes.checksums, run, sandbox)
+
+
+async def _markers(steps: _Steps, sandbox: Sandbox, told: dict[str, Json]) -> None:
+    """Restore twice more: to the marker's position, and to a time between the two rows."""
+    found = dict(told.get("markers") or {})
+    if "name" not in found:
+        failed = told["start"] if "start" in told else told["restore"]
+        found["name"] = {**failed, "before": False, "after": False}
+    for way in ("lsn", "time"):
+        found[way] = await steps.take(
+            f"restore to the marker by {way}", boxes.restored_by, steps.run, sandbox, way,
+            told["backup"], told["witness"],
+        )  # fmt: skip
+    told["markers"] = found
+
+
+async def _choose(run: Run, cluster: Cluster, wanted: str) -> Json:
+    """The newest backup, or the one of this label; None if there is none at all."""
     present = await recorded(run.platform.store, cluster, doors(run.platform, run.log))
     if not present:
         return None
-    newest = present[-1]
-    lsn = newest.detail.get("lsn") or {}
+    label = wanted.removeprefix(f"{cluster.name}/")
+    found = [each for each in present if label in ("", each.label)]
+    if not found:
+        raise NotFound(
+            f"there is no backup {label} of {cluster.name}",
+            subject=f"backup {wanted}",
+            hint=f"choose one of `holdfast get backups {cluster.name}`",
+        )
+    chosen = found[-1]
     return {
-        "label": newest.label,
-        "kind": newest.kind,
-        "size_bytes": newest.size_bytes or 0,
-        "lsn": lsn.get("start", ""),
+        **_known(chosen),
+        "kind": chosen.kind,
+        "size_bytes": chosen.size_bytes or 0,
+        "is_newest": chosen.label == present[-1].label,
+        "present": [_known(each) for each in present],
     }
 
 
-async def _witness(run: Run, cluster: Cluster) -> Json:
-    found = await _asked(run, cluster)
-    if found.problem:
-        run.log(found.problem, level="warning")
-    return found.to_json()
-
-
-async def _asked(run: Run, cluster: Cluster) -> Witness:
-    """What the source holds; a failover is waited for, and a source that stays away is no end."""
-    clock = run.platform.clock
-    end = clock.monotonic() + _SOURCE_WITHIN_S
-    while True:
-        try:
-            return await _marked(run, cluster)
-        except Error as error:
-            if clock.monotonic() > end:
-                # Its backup has to restore all the more; only the comparison stays open.
-                return Witness(problem=f"the source cannot be asked: {error.message}")
-        await clock.sleep(1.0)
-
-
-async def _marked(run: Run, cluster: Cluster) -> Witness:
-    """One try, with a restore point of its own: recovery stops at the first one of a name."""
-    clock = run.platform.clock
-    point = f"holdfast_{run.operation_id}_{clock.now():%Y%m%dT%H%M%S%f}"
-    engine = doors(run.platform, run.log)
-    return await witness.witness(
-        _source(cluster, engine, POSTGRES), _source(cluster, engine, READER), clock, point=point
-    )
-
-
-def _source(cluster: Cluster, engine: Doors, user: str) -> Connect:
-    """Connections to whoever leads at the time."""
-
-    @asynccontextmanager
-    async def connect(database: str) -> AsyncIterator[Connection]:
-        leader = await leader_of(cluster, engine)
-        async with engine.connect(leader, database, user=user) as connection:
-            # Counting a large table may take long, and is stopped by the operation's own end.
-            await connection.execute("set statement_timeout = '30min'")
-            yield connection
-
-    return connect
-
-
-async def _restore(run: Run, cluster: Cluster, sandbox: Sandbox, seen: Mapping[str, Json]) -> Json:
-    platform = run.platform
-    candidates = [
-        platform.site.address(host) for host in range(FIRST_SANDBOX_HOST, LAST_SANDBOX_HOST + 1)
-    ]
-    async with platform.store.begin() as connection:
-        await nodes.allocate_sandbox(connection, run.operation_id, candidates)
-    text = await doors(platform).fill(backup_file(cluster, sandbox), make=False)
-    if text is None:
-        return asdict(Step(False, 0.0, "the repository's passphrase is lost"))
-    marked = Witness.from_json(seen["witness"])
-    await boxes.make(sandbox, platform.host, backup_file=text)
-    step = await boxes.restore(
-        sandbox,
-        platform.host,
-        platform.clock,
-        label=seen["backup"]["label"],
-        # A point that did not reach the archive cannot be restored to.
-        point="" if marked.problem else marked.point,
-        timeline=marked.timeline,
-    )
-    return {**asdict(step), "boot": await boxes.boot(platform.host)}
-
-
-async def _start(run: Run, sandbox: Sandbox, restored: Mapping[str, Json]) -> Json:
-    if await boxes.boot(run.platform.host) != restored["boot"]:
-        spoilt = Step(None, 0.0, "the machine was started anew during the test")
-        return {**asdict(spoilt), "reached": asdict(boxes.Reached())}
-    step, reached = await boxes.start(sandbox, run.platform.host, run.platform.clock)
-    return {**asdict(step), "reached": asdict(reached)}
-
-
-async def _structure(run: Run, sandbox: Sandbox) -> Json:
-    return asdict(await sandbox_probe.structure(sandbox, run.platform.host, run.platform.clock))
-
-
-async def _checksums(run: Run, sandbox: Sandbox) -> Json:
-    return asdict(await sandbox_probe.checksums(sandbox, run.platform.host, run.platform.clock))
-
-
-async def _compare(
-    run: Run, cluster: Cluster, sandbox: Sandbox, marked: Mapping[str, Json]
-) -> Json:
-    source = Witness.from_json(marked)
-    if source.problem:
-        return {"why_not": source.problem, "spent_s": 0.0}
-    clock = run.platform.clock
-    begun = clock.monotonic()
-    engine = doors(run.platform, run.log)
-    try:
-        copy: Mapping[str, Count] = await counts.count(
-            lambda database: boxes.connected(sandbox, database, user=READER)
-        )
-        reading = _source(cluster, engine, READER)
-        found = await witness.compare(source.tables, copy, reading, clock)
-    except Error as error:
-        return {"why_not": error.message, "spent_s": clock.monotonic() - begun}
-    return {**asdict(found), "spent_s": clock.monotonic() - begun}
-
-
-async def _destroy(run: Run, sandbox: Sandbox) -> Json:
-    await boxes.destroy(sandbox, run.platform.host, run.platform.clock)
-    async with run.platform.store.begin() as connection:
-        await nodes.release_sandbox(connection, run.operation_id)
-    return None
-
-
-async def _record(run: Run, cluster: Cluster, told: Mapping[str, Json], problem: str) -> Json:
-    seen = seen_of(told)
-    judged = restore_test.verdict(seen)
-    reasons = [*judged.reasons, *([f"the test ended early: {problem}"] if problem else [])]
-    measured = {**measured_of(told, seen), "tier": cluster.tier.name}
-    proof = Evidence(
-        id=f"{run.operation_id}-restore-test",
-        kind=restore_test.KIND,
-        database=cluster.name,
-        at=run.platform.clock.now(),
-        verdict=judged.verdict,
-        measured=measured,
-        reasons=tuple(reasons),
-    )
-    async with run.platform.store.begin() as connection:
-        await evidence.add(connection, proof, operation_id=run.operation_id)
-    kept = ("checks", "backup", "size_bytes", "wal_bytes", "restore_s", "start_s", "tables", "rows")
+def _known(backup: Backup) -> dict[str, Json]:
+    lsn = backup.detail.get("lsn") or {}
     return {
-        "evidence": proof.id,
+        "label": backup.label,
+        "lsn": lsn.get("start", ""),
+        "wal_start": backup.detail.get("wal_start", ""),
+    }
+
+
+async def _record(
+    run: Run, cluster: Cluster, told: dict[str, Json], numbers: Sequence[int], process: str
+) -> Json:
+    if process != _PROCESS:
+        told = {"interrupted": _ENDED, **told}
+    now = run.platform.clock.now()
+    proofs = _proofs(run, cluster, told, numbers, now)
+    async with run.platform.store.begin() as connection:
+        for proof in proofs:
+            await evidence.add(connection, proof, operation_id=run.operation_id)
+    judged = layers.verdict(told, numbers)
+    measured = measured_of(told, numbers)
+    kept = (
+        "checks", "layers", "backup", "size_bytes", "wal_bytes", "restore_s", "start_s",
+        "tables", "rows", "sandbox",
+    )  # fmt: skip
+    return {
+        "evidence": proofs[0].id,
         "verdict": str(judged.verdict),
-        "reasons": reasons,
+        "reasons": list(judged.reasons),
         **{name: measured[name] for name in kept if name in measured},
     }
+
+
+def _proofs(
+    run: Run, cluster: Cluster, told: Mapping[str, Json], numbers: Sequence[int], now: datetime
+) -> list[Evidence]:
+    """One for what a restored copy shows, one for points in time: two promises rest on them."""
+    wanted = {*layers.chosen(cluster.tier.proofs.layers)} - {layers.POINT_IN_TIME}
+    copy = [number for number in numbers if number != layers.POINT_IN_TIME]
+    backup = told["backup"]
+    is_whole = wanted <= {*copy} and (backup is None or backup["is_newest"])
+    parts = []
+    if copy:
+        kind = restore_test.KIND if is_whole else restore_test.PARTIAL_KIND
+        parts.append((kind, copy))
+    if layers.POINT_IN_TIME in numbers:
+        parts.append((restore_test.MARKER_KIND, [layers.POINT_IN_TIME]))
+    found = []
+    for kind, chosen in parts:
+        judged = layers.verdict(told, chosen)
+        found.append(
+            Evidence(
+                id=f"{run.operation_id}-{kind}",
+                kind=kind,
+                database=cluster.name,
+                at=now,
+                verdict=judged.verdict,
+                measured={**measured_of(told, chosen), "tier": cluster.tier.name},
+                reasons=judged.reasons,
+            )
+        )
+    return found

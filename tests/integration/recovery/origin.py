@@ -144,4 +144,5 @@ class Origin:
             bindir=self.bindir,
             pgbackrest=self.pgbackrest_path,
             os_user=self.account,
+            python="/usr/bin/python3",
         )

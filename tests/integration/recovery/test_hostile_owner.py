@@ -98,7 +98,7 @@ async def test_a_restore_test_runs_none_of_it_as_a_superuser(
     assert traces(sprung) == []
     assert trial.judge().reasons == ()
     assert trial.judge().verdict is Verdict.PROVEN
-    compared = trial.seen["compared"]
+    compared = trial.compared
     assert {"shop.hostile.victim", "shop.hostile.locked"} <= set(compared.equal)
     assert trial.witness.tables["shop.hostile.locked"].rows == 3
 

@@ -14,6 +14,8 @@ from holdfast.cli import exit_codes
 from holdfast.cli.main import SECTIONS, cli
 from holdfast.core import errors
 from holdfast.core.errors import Error
+from holdfast.recovery.layer import Layer
+from holdfast.recovery.layers import layers
 
 _NOTE = "<!-- Written from the code; `make docs` writes it anew. -->"
 
@@ -181,6 +183,43 @@ def _type(schema: Mapping[str, Any]) -> str:
     if kind == "array":
         return f"list of {_type(schema['items'])}"
     return f"{kind} ({schema['format']})" if "format" in schema else str(kind)
+
+
+# -- the layers of proof ------------------------------------------------------------------------
+
+_LAYERS = """\
+`holdfast verify` proves a backup layer by layer. The tier says which layers a restore test has
+(`proofs.layers`), `--layers 0-4,6` chooses others. A verification is `proven` only if every chosen
+layer is. Why the layers are what they are: [what a proof proves](../explanation/proofs.md).
+"""
+
+
+def layers_index() -> str:
+    """`docs/reference/layers.md`."""
+    rows = (
+        [str(each.number), f"[{each.id}](layers/{each.id}.md)", each.title, _checks(each)]
+        for each in layers()
+    )
+    return "\n".join(
+        [
+            f"# Layers of proof\n\n{_NOTE}\n",
+            _LAYERS,
+            table(["layer", "id", "what it does", "its checks"], rows),
+        ]
+    )
+
+
+def layer_page(layer: Layer) -> str:
+    """`docs/reference/layers/ID.md`, from the docstring of the layer's file."""
+    title, _, page = layer.page.partition("\n")
+    return (
+        f"# Layer {layer.number}: {layer.id}\n\n{_NOTE}\n\n{title}\n{page}\n\n"
+        f"Its checks: {_checks(layer)}.\n"
+    )
+
+
+def _checks(layer: Layer) -> str:
+    return ", ".join(f"`{each}`" for each in layer.required)
 
 
 # -- errors -------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from holdfast.api.application import application
 from holdfast.app.wiring import Control
 from holdfast.cli.main import cli
 from holdfast.core import layout
+from holdfast.recovery.layers import layers
 from tests.unit.house import reference_pages
 
 ROOT = Path(__file__).parents[3]
@@ -37,6 +38,16 @@ def test_the_api_is_described_as_it_is(generated):
 @pytest.mark.docs
 def test_errors_and_exit_codes_are_described_as_they_are(generated):
     generated("docs/reference/errors.md", reference_pages.errors_page())
+
+
+@pytest.mark.docs
+def test_the_layers_of_proof_are_described_as_they_are(generated):
+    generated("docs/reference/layers.md", reference_pages.layers_index())
+    pages = {f"{each.id}.md": reference_pages.layer_page(each) for each in layers()}
+    for name, text in pages.items():
+        generated(f"docs/reference/layers/{name}", text)
+    there = {each.name for each in (ROOT / "docs/reference/layers").iterdir()}
+    assert there == pages.keys()
 
 
 def commands_in(page: Path) -> set[str]:

@@ -66,13 +66,12 @@ def databases() -> st.SearchStrategy[dict[str, Any]]:
             "expires": st.dates().map(lambda day: day.isoformat()),
             "maintenanceWindow": st.sampled_from(["sun 02:00-04:00", "daily 23:30-00:30"]),
             "labels": st.dictionaries(st.sampled_from(["a", "b-c", "d.e/f"]), prose),
-            "verify": st.fixed_dictionaries(
-                {
-                    "canaries": st.lists(
-                        st.fixed_dictionaries({"sql": st.just("SELECT 1"), "expect": prose}),
-                        max_size=2,
-                    )
-                }
+            "verify": st.lists(
+                st.fixed_dictionaries(
+                    {"sql": st.just("SELECT 1"), "expect": prose},
+                    optional={"name": st.just("one")},
+                ),
+                max_size=2,
             ),
         },
     )

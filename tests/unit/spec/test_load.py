@@ -106,7 +106,14 @@ WRONG_FIELDS = [
     ),
     ({"labels": "{a: 1}"}, "wrong-type", "labels.a", "a number", '"1"'),
     ({"labels": "{A B: x}"}, "bad-key", "labels.'A B'", "cannot be set", "remove"),
-    ({"verify": "{canaries: [{sql: ''}]}"}, "missing-field", "verify.canaries[0]", "expect", ""),
+    ({"verify": "[{sql: ''}]"}, "missing-field", "verify[0]", "expect", ""),
+    (
+        {"verify": "[{sql: select 1, expect: 1, database: other}]"},
+        "unknown-database",
+        "verify[0].database",
+        "no database other",
+        "orders",
+    ),
 ]
 
 

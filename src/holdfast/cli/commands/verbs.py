@@ -10,7 +10,7 @@ import click
 from holdfast.cli import exit_codes, options
 from holdfast.cli.client import connect
 from holdfast.cli.operate import Waiting, conclude, consent, start
-from holdfast.cli.proof_text import proof_text
+from holdfast.cli.proof_text import proof_markdown, proof_text
 from holdfast.core.change import Json
 from holdfast.core.promise import Verdict
 from holdfast.providers.settings import Settings
@@ -31,6 +31,8 @@ def _prove(kind: str, name: str, request: dict[str, Json], given: dict[str, Any]
     """The same, with the verdict: exits with 1 unless it is `proven`."""
     for operation in _operate(kind, name, request, given):
         outcome = operation["outcome"]
+        if given["output"] == "markdown":
+            click.echo(proof_markdown(operation), nl=False)
         if given["output"] == "table":
             click.echo("\n" + proof_text(outcome), nl=False)
         if outcome["verdict"] != Verdict.PROVEN:
@@ -64,19 +66,27 @@ def backup(name: str, kind: str, **given: Any) -> None:
     epilog="""\b
 Examples:
   holdfast verify orders
+  holdfast verify orders --layers 0-6
+  holdfast verify orders --backup 20261120-010203F -o markdown
 """
 )
 @click.argument("name")
+@click.option(
+    "--layers",
+    metavar="LAYERS",
+    help="The layers of proof, 0 to 6, such as 0-4,6.  [default: those of the tier]",
+)
+@click.option("--backup", metavar="LABEL", help="The backup to verify.  [default: the newest]")
 @options.waiting
-@options.output
+@options.proof_output
 @options.home
-def verify(name: str, **given: Any) -> None:
-    """Restore the last backup and check it.
+def verify(name: str, layers: str | None, backup: str | None, **given: Any) -> None:
+    """Prove that a backup restores.
 
-    The copy is restored into a sandbox, started, checked, compared with its source, and destroyed
-    again; the verdict is kept as evidence. Exits with 1 unless the backup is proven.
+    It is restored into a sandbox, started, checked layer by layer, compared with its source, and
+    destroyed again; the verdict is kept as evidence. Exits with 1 unless the backup is proven.
     """
-    _prove("verify", name, {}, given)
+    _prove("verify", name, {"layers": layers, "backup": backup}, given)
 
 
 @click.command(

@@ -15,29 +15,30 @@ by a cast, and every name is PostgreSQL's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import psycopg
 from psycopg import sql
 
-from holdfast.core.units import show_bytes
 from holdfast.engines.postgresql.cluster import POSTGRES
 from holdfast.engines.postgresql.doors import Connection
 from holdfast.recovery.comparison import Count, Written
+from holdfast.recovery.sample import ranges
 
 Connect: TypeAlias = Callable[[str], AbstractAsyncContextManager[Connection]]
 """Opens a connection to a database of the server: a `READER`'s wherever tables are read."""
 
 HASHED_UP_TO_BYTES = 256 * 2**20
-"""Larger tables are counted but not hashed: a hash reads every value, TOAST included."""
+"""Of larger tables, samples are hashed: a hash reads every value, TOAST included."""
 
 _DATABASES = "select datname from pg_database where datallowconn and not datistemplate order by 1"
 _TABLES = """
 select n.nspname, c.relname, pg_table_size(c.oid), coalesce(pg_relation_filenode(c.oid), 0)::bigint,
-       coalesce(s.n_tup_ins, 0), coalesce(s.n_tup_upd, 0), coalesce(s.n_tup_del, 0)
+       coalesce(s.n_tup_ins, 0), coalesce(s.n_tup_upd, 0), coalesce(s.n_tup_del, 0),
+       pg_relation_size(c.oid) / current_setting('block_size')::int
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 left join pg_stat_all_tables s on s.relid = c.oid
@@ -48,8 +49,10 @@ order by 1, 2
 """
 _HASH = """
 coalesce(pg_catalog.sum(pg_catalog.hashtextextended(
-    pg_catalog.textin(pg_catalog.record_out({row})), 0)), 0)::pg_catalog.text
+    pg_catalog.textin(pg_catalog.record_out({row})), 0)), 0)
 """
+_IN_RANGE = " where {row}.ctid >= {low}::pg_catalog.tid and {row}.ctid < {high}::pg_catalog.tid"
+_SNAPSHOT = "select pg_current_snapshot()::text"
 # A row's text depends on these; both sides have to speak alike.
 _ALIKE = """
 set DateStyle = 'ISO, YMD'; set IntervalStyle = 'postgres'; set TimeZone = 'UTC';
@@ -66,36 +69,80 @@ class _Table:
     size_bytes: int
     file: int
     written: Written
+    blocks: int
 
     def key(self, database: str) -> str:
         return f"{database}.{self.schema}.{self.name}"
 
 
-async def count(
-    reading: Connect, *, hashed_up_to_bytes: int = HASHED_UP_TO_BYTES
-) -> dict[str, Count]:
-    """Every permanent table and materialised view, by `database.schema.table`.
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How tables are read: alike on both sides of a comparison.
 
-    All tables of one database are counted in one snapshot; their counters of writes are read
-    before it, so that no write falls between the two.
+    `seed` chooses which ranges of a large table are hashed. `blocks` are the pages that such
+    tables had on the source, for a copy to sample alike; None on the source itself.
     """
+
+    seed: str = ""
+    hashed_up_to_bytes: int = HASHED_UP_TO_BYTES
+    blocks: Mapping[str, int] | None = None
+
+
+class Snapshot:
+    """One database as it was at one moment, see `snapshot`; `text` is `xmin:xmax:xip,...`."""
+
+    def __init__(
+        self, connection: Connection, database: str, text: str, tables: Sequence[_Table]
+    ) -> None:
+        self._connection, self._tables = connection, tables
+        self.database, self.text = database, text
+
+    async def count(self, rules: Rules) -> dict[str, Count]:
+        """Every permanent table and materialised view, by `database.schema.table`."""
+        found: dict[str, Count] = {}
+        for table in self._tables:
+            key = table.key(self.database)
+            if rules.blocks is None:
+                sampled = table.blocks if table.size_bytes > rules.hashed_up_to_bytes else 0
+            else:
+                sampled = rules.blocks.get(key, 0)
+            found[key] = await _counted(self._connection, table, key, sampled, rules.seed)
+        return found
+
+
+@asynccontextmanager
+async def snapshot(reading: Connect, database: str) -> AsyncIterator[Snapshot]:
+    """Hold a snapshot of a database.
+
+    The counters of writes are read before it, so that no write falls between the two; which tables
+    there are is read within it.
+    """
+    async with reading(database) as connection:
+        await connection.execute(_ALIKE)
+        before = {(each.schema, each.name): each.written for each in await _tables(connection)}
+        await connection.execute("begin isolation level repeatable read read only")
+        text = (await (await connection.execute(_SNAPSHOT)).fetchone() or ("",))[0]
+        tables = [
+            replace(each, written=before.get((each.schema, each.name), Written()))
+            for each in await _tables(connection)
+        ]
+        yield Snapshot(connection, database, text, tables)
+        await connection.execute("commit")
+
+
+async def count(reading: Connect, rules: Rules | None = None) -> dict[str, Count]:
+    """Every permanent table and materialised view of every database, one database at a time."""
     found: dict[str, Count] = {}
-    for database in await _databases(reading):
-        async with reading(database) as connection:
-            await connection.execute(_ALIKE)
-            tables = await _tables(connection)
-            await connection.execute("begin isolation level repeatable read read only")
-            for table in tables:
-                hashed = table.size_bytes <= hashed_up_to_bytes
-                found[table.key(database)] = await _counted(connection, table, hashed=hashed)
-            await connection.execute("commit")
+    for database in await databases(reading):
+        async with snapshot(reading, database) as held:
+            found |= await held.count(rules or Rules())
     return found
 
 
 async def writes(reading: Connect) -> dict[str, Count]:
     """The present file and counters of writes of every table, without counting any rows."""
     found: dict[str, Count] = {}
-    for database in await _databases(reading):
+    for database in await databases(reading):
         async with reading(database) as connection:
             await connection.execute("set search_path = pg_catalog")
             for table in await _tables(connection):
@@ -103,7 +150,8 @@ async def writes(reading: Connect) -> dict[str, Count]:
     return found
 
 
-async def _databases(reading: Connect) -> list[str]:
+async def databases(reading: Connect) -> list[str]:
+    """The databases that may be connected to, templates left out."""
     async with reading(POSTGRES) as connection:
         return [row[0] for row in await (await connection.execute(_DATABASES)).fetchall()]
 
@@ -111,33 +159,40 @@ async def _databases(reading: Connect) -> list[str]:
 async def _tables(connection: Connection) -> list[_Table]:
     rows = await (await connection.execute(_TABLES)).fetchall()
     return [
-        _Table(schema, name, size, file, Written(inserted, updated, deleted))
-        for schema, name, size, file, inserted, updated, deleted in rows
+        _Table(schema, name, size, file, Written(inserted, updated, deleted), blocks)
+        for schema, name, size, file, inserted, updated, deleted, blocks in rows
     ]
 
 
-async def _counted(connection: Connection, table: _Table, *, hashed: bool) -> Count:
+async def _counted(
+    connection: Connection, table: _Table, key: str, blocks: int, seed: str
+) -> Count:
+    """`blocks` 0 hashes the whole table, else ranges of that many pages."""
     # The alias is one that no column has; a column of that name would be read in its place.
     row = sql.Identifier("holdfast whole row")
-    query = sql.SQL("select pg_catalog.count(*), {hash} from only {table} as {row}").format(
-        hash=sql.SQL(_HASH).format(row=row) if hashed else sql.SQL("null"),
-        table=sql.Identifier(table.schema, table.name),
-        row=row,
+    source = sql.SQL(" from only {table} as {row}").format(
+        table=sql.Identifier(table.schema, table.name), row=row
     )
+    hashed = sql.SQL("select pg_catalog.count(*), " + _HASH).format(row=row) + source
+    queries = [hashed]
+    if blocks:
+        queries = [sql.SQL("select pg_catalog.count(*), 0") + source]
+        for low, high in ranges(seed, key, blocks):
+            within = sql.SQL(_IN_RANGE).format(
+                row=row, low=sql.Literal(f"({low},0)"), high=sql.Literal(f"({high},0)")
+            )
+            queries.append(hashed + within)
     await connection.execute("savepoint one_table")
     try:
-        counted = await (await connection.execute(query)).fetchone()
-    except psycopg.OperationalError as error:
+        parts = [await (await connection.execute(query)).fetchone() for query in queries]
+    except psycopg.Error as error:
         if connection.broken:
             raise
         await connection.execute("rollback to savepoint one_table")
         return _uncounted(table, error)
-    except psycopg.Error as error:
-        await connection.execute("rollback to savepoint one_table")
-        return _uncounted(table, error)
-    assert counted is not None
-    why_not = "" if hashed else f"{show_bytes(table.size_bytes)} are not hashed"
-    return Count(counted[0], counted[1], table.file, table.written, why_not)
+    sums = [part for part in parts if part is not None]
+    total = str(sum(each[1] for each in sums))
+    return Count(sums[0][0], total, table.file, table.written, "", blocks)
 
 
 def _uncounted(table: _Table, error: psycopg.Error) -> Count:

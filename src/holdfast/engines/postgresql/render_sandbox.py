@@ -23,13 +23,17 @@ _IDENT = "sandbox"
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """One restored copy: its folder, the stanza it comes from, and the programs it needs."""
+    """One restored copy: its folder, the stanza it comes from, and the programs it needs.
+
+    `python` is an interpreter that `os_user` may run; it confines the others. Empty does not.
+    """
 
     folder: PurePosixPath
     stanza: str
     bindir: str
     pgbackrest: str
     os_user: str
+    python: str = ""
 
     @property
     def data(self) -> PurePosixPath:
@@ -70,6 +74,7 @@ def sandbox_of(cluster: Cluster, owner: str) -> Sandbox:
         bindir=cluster.installation.bindir,
         pgbackrest=cluster.installation.pgbackrest,
         os_user=cluster.site.os_user,
+        python=cluster.installation.python,
     )
 
 
@@ -96,11 +101,18 @@ def backup_file(cluster: Cluster, sandbox: Sandbox) -> str:
     )
 
 
-def restore_command(sandbox: Sandbox, *, label: str, point: str, timeline: int) -> list[str]:
-    """Restore a backup and recover it up to a restore point; to the archive's end without one."""
+def restore_command(
+    sandbox: Sandbox, *, label: str, point: str, timeline: int, way: str = "name"
+) -> list[str]:
+    """Restore a backup and recover it up to a point; to the archive's end without one.
+
+    `way` says what `point` is: a restore point's `name`, an `lsn` or a `time`.
+    """
     if point:
-        target = ["--type=name", f"--target={point}", "--target-action=promote"]
+        target = [f"--type={way}", f"--target={point}", "--target-action=promote"]
         target += [f"--target-timeline={timeline}"]
+        # A restore point's position is its end: what begins there comes after it.
+        target += ["--target-exclusive"] if way == "lsn" else []
     else:
         target = ["--type=default"]
     return [
@@ -178,6 +190,7 @@ def settings(sandbox: Sandbox, *, jobs: int = 2) -> dict[str, str]:
         "log_timezone": "UTC",
         "lc_messages": "C",
         "jit": "off",
+        "log_startup_progress_interval": "1s",
     }
 
 
@@ -186,4 +199,5 @@ def start_options(sandbox: Sandbox, version: int) -> str:
     chosen = settings(sandbox)
     if version < 15:
         del chosen["archive_library"]
+        del chosen["log_startup_progress_interval"]
     return shlex.join(part for name, value in chosen.items() for part in ("-c", f"{name}={value}"))

@@ -6,25 +6,26 @@ fails, a server that does not start) is a result here, not an error: it is what 
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from holdfast.core.errors import Error, TimedOut
+from holdfast.core.errors import Refused
+from holdfast.core.units import show_bytes
 from holdfast.engines.postgresql.cluster import POSTGRES
 from holdfast.engines.postgresql.doors import Connection
 from holdfast.engines.postgresql.postmaster import running_postmaster
 from holdfast.engines.postgresql.render_sandbox import (
-    MARK,
     Sandbox,
     restore_command,
     rules_files,
     start_options,
 )
+from holdfast.engines.postgresql.sandbox_process import end_processes, is_ours, run_in, step_of
+from holdfast.recovery.positions import history_of
 from holdfast.recovery.restore_test import Step
-from holdfast.system import postgresql, processes
+from holdfast.system import postgresql
 from holdfast.system.accounts import current_account
 from holdfast.system.clock import Clock
 from holdfast.system.host import Completed, Host
@@ -33,7 +34,6 @@ RESTORE_TIMEOUT_S = 6 * 3600.0
 START_TIMEOUT_S = 2 * 3600.0
 """Recovery replays the WAL since the backup, which may be a day's."""
 _STOP_TIMEOUT_S = 300.0
-_END_S = 10.0
 _STATUS_LINE = 7
 """The line of postmaster.pid that says `starting`, `standby` or `ready`, from 0."""
 _REACHED = re.compile(r'recovery stopping at restore point "([^"]+)", time ([^\n]+)')
@@ -64,20 +64,31 @@ async def make(sandbox: Sandbox, host: Host, *, backup_file: str) -> None:
 
 
 async def restore(
-    sandbox: Sandbox, host: Host, clock: Clock, *, label: str, point: str, timeline: int
+    sandbox: Sandbox,
+    host: Host,
+    clock: Clock,
+    *,
+    label: str,
+    point: str,
+    timeline: int,
+    way: str = "name",
 ) -> Step:
-    """Restore into an empty data folder. pgBackRest checks every file against its manifest."""
-    await _end_processes(sandbox, host, clock)
+    """Restore into an empty data folder. pgBackRest checks every file against its manifest.
+
+    `point` is a restore point's name, or what `way` says: a position (`lsn`) or a `time`. Without
+    it, recovery goes to the end of the archive.
+    """
+    await end_processes(sandbox, host, clock)
     await host.remove(str(sandbox.data))
     await host.make_folder(str(sandbox.data), mode=0o700, owner=sandbox.os_user)
     begun = clock.monotonic()
-    done = await _run(
+    done = await run_in(
         sandbox,
         host,
-        restore_command(sandbox, label=label, point=point, timeline=timeline),
+        restore_command(sandbox, label=label, point=point, timeline=timeline, way=way),
         timeout_s=RESTORE_TIMEOUT_S,
     )
-    return _step(done, "pgbackrest restore", clock.monotonic() - begun)
+    return step_of(done, "pgbackrest restore", clock.monotonic() - begun)
 
 
 async def start(sandbox: Sandbox, host: Host, clock: Clock) -> tuple[Step, Reached]:
@@ -140,14 +151,44 @@ async def stop(sandbox: Sandbox, host: Host) -> Step:
     if await running_postmaster(sandbox.data, host) is None:
         return Step(True)
     done = await _pg_ctl(sandbox, host, "stop", "-m", "fast", timeout_s=_STOP_TIMEOUT_S)
-    return _step(done, "the shutdown", 0.0)
+    return step_of(done, "the shutdown", 0.0)
 
 
 async def destroy(sandbox: Sandbox, host: Host, clock: Clock) -> None:
     """End every process of the sandbox and remove its folder. Absent is fine."""
-    await _end_processes(sandbox, host, clock)
+    await end_processes(sandbox, host, clock)
     await host.remove(str(sandbox.folder))
-    await _end_processes(sandbox, host, clock)
+    await end_processes(sandbox, host, clock)
+
+
+async def branch(sandbox: Sandbox, host: Host) -> int:
+    """The timeline that the copy's own one has branched from; 0 when it does not say."""
+    names = await host.list(str(sandbox.data / "pg_wal"))
+    histories = [name for name in names if name.endswith(".history")]
+    if not histories:
+        return 0
+    newest = (await host.read(str(sandbox.data / "pg_wal" / max(histories)))) or b""
+    parents = history_of(newest.decode(errors="replace"))
+    return parents[-1][0] if parents else 0
+
+
+async def restored_bytes(sandbox: Sandbox, host: Host) -> int:
+    """How much stands in the data folder by now."""
+    done = await host.run(["du", "-sb", str(sandbox.data)], check=False)
+    return int(done.text.split()[0]) if done.text[:1].isdigit() else 0
+
+
+async def refuse_without_space(sandbox: Sandbox, host: Host, *, needed_bytes: int) -> None:
+    """Raise `Refused` when the copy would not fit beside what is on the disk."""
+    done = await host.run(["df", "-B1", "--output=avail", str(sandbox.folder)])
+    free = int(done.text.splitlines()[-1])
+    if free < needed_bytes:
+        raise Refused(
+            f"the copy needs {show_bytes(needed_bytes)}, and {sandbox.folder.parent} has "
+            f"{show_bytes(free)} left",
+            subject=f"folder {sandbox.folder.parent}",
+            hint="make room there, or add storage",
+        )
 
 
 @asynccontextmanager
@@ -183,48 +224,7 @@ def reached(log: str) -> Reached:
 def _start_failure(log: str, problem: str, spent_s: float) -> Step:
     said = _COMPLAINT.findall(log)
     told = f"the copy did not start: {'; '.join(said[-3:]) or problem}".strip()[:600]
-    return Step(None if _is_ours(log) else False, spent_s, told)
-
-
-def _step(done: Completed, what: str, spent_s: float) -> Step:
-    if done.exit_code == 0:
-        return Step(True, spent_s)
-    said = [
-        line for line in f"{done.text}\n{done.stderr.decode(errors='replace')}".splitlines() if line
-    ]
-    complaints = [line for line in said if "ERROR" in line or "FATAL" in line] or said
-    problem = f"{what} failed with {done.exit_code}: {' '.join(complaints[:3])[:600]}"
-    return Step(None if _is_ours("\n".join(said)) else False, spent_s, problem)
-
-
-def _is_ours(said: str) -> bool:
-    """Whether this machine is to blame, which says nothing about the backup."""
-    return "No space left on device" in said or "Cannot allocate memory" in said
-
-
-async def run_in(sandbox: Sandbox, host: Host, argv: list[str], *, timeout_s: float) -> Completed:
-    """Run a program as the data plane's user, marked as the sandbox's."""
-    return await _run(sandbox, host, argv, timeout_s=timeout_s)
-
-
-async def _run(sandbox: Sandbox, host: Host, argv: list[str], *, timeout_s: float) -> Completed:
-    try:
-        return await host.run(
-            argv,
-            user=sandbox.os_user,
-            env={
-                MARK: str(sandbox.folder),
-                "PGHOST": str(sandbox.run),
-                "PGPORT": "5432",
-                "PGUSER": POSTGRES,
-                # A database's owner may set a role and a search path for every session in it.
-                "PGOPTIONS": "-c statement_timeout=0 -c role=none -c search_path=pg_catalog",
-            },
-            timeout_s=timeout_s,
-            check=False,
-        )
-    except TimedOut as error:
-        return Completed(tuple(argv), -1, b"", error.message.encode())
+    return Step(None if is_ours(log) else False, spent_s, told)
 
 
 async def _pg_ctl(
@@ -232,26 +232,4 @@ async def _pg_ctl(
 ) -> Completed:
     argv = [f"{sandbox.bindir}/pg_ctl", verb, "-D", str(sandbox.data)]
     argv += ["-t", f"{timeout_s:.0f}", *options]
-    return await _run(sandbox, host, argv, timeout_s=timeout_s + 5)
-
-
-async def _end_processes(sandbox: Sandbox, host: Host, clock: Clock) -> None:
-    """End what an earlier run may have left: the server first, then whatever bears the mark."""
-    postmaster = await running_postmaster(sandbox.data, host)
-    if postmaster is not None:
-        await host.run(["kill", "-QUIT", str(postmaster.pid)], user=sandbox.os_user, check=False)
-    deadline = clock.monotonic() + _END_S
-    signal = "-TERM"
-    while pids := await asyncio.to_thread(processes.started_with, MARK, str(sandbox.folder)):
-        if clock.monotonic() > deadline:
-            if signal == "-KILL":
-                raise Error(
-                    f"processes of the sandbox {sandbox.folder} do not end: {pids}",
-                    subject=f"sandbox {sandbox.folder.name}",
-                )
-            signal, deadline = "-KILL", clock.monotonic() + _END_S
-        others = [pid for pid in pids if postmaster is None or pid != postmaster.pid]
-        chosen = pids if signal == "-KILL" else others
-        if chosen:
-            await host.run(["kill", signal, *map(str, chosen)], user=sandbox.os_user, check=False)
-        await clock.sleep(0.05)
+    return await run_in(sandbox, host, argv, timeout_s=timeout_s + 5)

@@ -194,31 +194,37 @@ FIELDS: dict[str, Json] = {
             "them.",
         },
         "verify": {
-            "type": "object",
-            "additionalProperties": False,
-            "description": "What a restored copy has to show, beyond the platform's own checks.",
-            "properties": {
-                "canaries": {
-                    "type": "array",
-                    "maxItems": 50,
-                    "description": "Queries with the first value that each must give.",
-                    "items": {
-                        "type": "object",
-                        "required": ["sql", "expect"],
-                        "additionalProperties": False,
-                        "properties": {
-                            "sql": {
-                                "type": "string",
-                                "minLength": 1,
-                                "maxLength": 10_000,
-                                "description": "A query that only reads.",
-                            },
-                            "expect": {
-                                "type": ["string", "number", "boolean"],
-                                "maxLength": 1000,
-                                "description": "The first column of its first row.",
-                            },
-                        },
+            "type": "array",
+            "maxItems": 50,
+            "description": "What a restored copy has to show, beyond the platform's own checks: "
+            "queries with the value that each must give.",
+            "items": {
+                "type": "object",
+                "required": ["sql", "expect"],
+                "additionalProperties": False,
+                "properties": {
+                    "name": {
+                        "type": "string",
+                        "maxLength": 100,
+                        "pattern": _LINE,
+                        "description": "What it shows, for the report; its place without it.",
+                        "examples": ["every invoice has lines"],
+                    },
+                    "database": _identifier(
+                        "The database to ask; the first of `databases` without it."
+                    ),
+                    "sql": {
+                        "type": "string",
+                        "minLength": 1,
+                        "maxLength": 10_000,
+                        "description": "One query that only reads. It runs as a role that can do "
+                        "nothing else, for at most a minute.",
+                    },
+                    "expect": {
+                        "type": ["string", "number", "boolean"],
+                        "maxLength": 1000,
+                        "description": "The first column of its first row. Numbers are compared "
+                        "as numbers.",
                     },
                 },
             },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from holdfast.core.change import Json
-from holdfast.spec.model import Synchronous
+from holdfast.spec.model import DEFAULT_LAYERS, Synchronous
 from holdfast.spec.values import DURATION_PATTERN, SIZE_PATTERN
 
 
@@ -203,6 +203,14 @@ FIELDS: dict[str, Json] = {
                 "failoverDrill": _duration(
                     "A primary is killed at least so often.", "30d", least="1h"
                 ),
+                "layers": {
+                    "type": "string",
+                    "pattern": r"^[0-6](-[0-6])?(,[0-6](-[0-6])?)*$",
+                    "default": DEFAULT_LAYERS,
+                    "description": "The layers of proof that a restore test has, in quotes: "
+                    "numbers and ranges from 0 (the repository) to 6 (points in time).",
+                    "examples": ["0-4,6"],
+                },
             },
         },
         "credentialAge": _duration(

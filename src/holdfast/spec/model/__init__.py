@@ -26,6 +26,7 @@ from holdfast.spec.model.resolved import (
     SizeClass,
 )
 from holdfast.spec.model.tier import (
+    DEFAULT_LAYERS,
     BackupPolicy,
     NodeRange,
     Proofs,
@@ -36,6 +37,7 @@ from holdfast.spec.model.tier import (
 
 __all__ = [
     "API_VERSION",
+    "DEFAULT_LAYERS",
     "SUPPORTED_VERSIONS",
     "BackupPolicy",
     "Canary",

@@ -77,14 +77,33 @@ class LogicalDatabase:
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """A query of the owner that proves a restored copy, and the first value it must give."""
+    """A query of the owner that proves a restored copy, and the first value it must give.
+
+    `database` empty means the first one of the document.
+    """
 
     sql: str
     expect: str
+    name: str = ""
+    database: str = ""
 
     def to_json(self) -> dict[str, Json]:
         """Plain JSON."""
-        return {"sql": self.sql, "expect": self.expect}
+        return without_none(
+            {
+                "name": self.name or None,
+                "database": self.database or None,
+                "sql": self.sql,
+                "expect": self.expect,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Canary:
+        """The inverse of `to_json`; `expect` may be a number or a boolean."""
+        expect = data["expect"]
+        text = str(expect).lower() if isinstance(expect, bool) else str(expect)
+        return cls(data["sql"], text, data.get("name", ""), data.get("database", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +165,7 @@ class DatabaseSpec:
                 if self.maintenance_window
                 else None,
                 "labels": dict(self.labels) or None,
-                "verify": {"canaries": [canary.to_json() for canary in self.canaries]}
-                if self.canaries
-                else None,
+                "verify": [canary.to_json() for canary in self.canaries] or None,
             }
         )
 
@@ -156,7 +173,9 @@ class DatabaseSpec:
     def from_json(cls, data: Mapping[str, Any]) -> DatabaseSpec:
         """Read a validated `Database` document."""
         window, expires = data.get("maintenanceWindow"), data.get("expires")
-        canaries = data.get("verify", {}).get("canaries", ())
+        canaries = data.get("verify", ())
+        if isinstance(canaries, Mapping):  # as version 0.1.0 has stored it
+            canaries = canaries.get("canaries", ())
         parameters = data.get("parameters", {})
         return cls(
             name=data["name"],
@@ -176,7 +195,7 @@ class DatabaseSpec:
             expires=date.fromisoformat(expires) if expires else None,
             maintenance_window=Window.parse(window) if window else None,
             labels=dict(sorted(data.get("labels", {}).items())),
-            canaries=tuple(Canary(c["sql"], parameter_text(c["expect"])) for c in canaries),
+            canaries=tuple(Canary.from_json(each) for each in canaries),
         )
 
 

@@ -13,6 +13,9 @@ from holdfast.core.units import duration_s, size_bytes
 from holdfast.spec.model.forms import API_VERSION, without_none
 from holdfast.spec.values import Schedule, duration_text, size_text
 
+DEFAULT_LAYERS = "0-5"
+"""All layers of proof that one restored copy can show."""
+
 
 class Synchronous(enum.StrEnum):
     """Whom a commit waits for: nobody, a chosen standby, or any of a quorum."""
@@ -64,10 +67,14 @@ class BackupPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Proofs:
-    """How old the evidence of a promise may become, in seconds; None is never demanded."""
+    """How old the evidence of a promise may become, in seconds; None is never demanded.
+
+    `layers` are the layers of proof that a restore test has, such as `0-5`.
+    """
 
     restore_test_every_s: float | None
     failover_drill_every_s: float | None
+    layers: str = DEFAULT_LAYERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +132,7 @@ class TierSpec:
                 {
                     "restoreTest": _duration_or_none(self.proofs.restore_test_every_s),
                     "failoverDrill": _duration_or_none(self.proofs.failover_drill_every_s),
+                    "layers": self.proofs.layers,
                 }
             ),
             "credentialAge": duration_text(self.credential_age_s),
@@ -153,6 +161,7 @@ class TierSpec:
             proofs=Proofs(
                 restore_test_every_s=_seconds_or_none(proofs.get("restoreTest")),
                 failover_drill_every_s=_seconds_or_none(proofs.get("failoverDrill")),
+                layers=proofs.get("layers", DEFAULT_LAYERS),
             ),
             credential_age_s=_seconds(data["credentialAge"]),
             patch_window_s=_seconds(data["patchWindow"]),

@@ -1,4 +1,4 @@
-"""The verdict on a restore test, and the comparison it rests on."""
+"""The comparison of a copy with its source."""
 
 from __future__ import annotations
 
@@ -8,58 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.core.promise import Verdict
-from holdfast.recovery.comparison import Comparison, Count, Written, comparison, suspects
-from holdfast.recovery.restore_test import REQUIRED, Seen, Step, checks, verdict
-
-OK = Step(True, 1.0)
-SEEN = Seen(
-    restore=OK,
-    start=OK,
-    structure=OK,
-    checksums=OK,
-    backup="20260101-010101F",
-    size_bytes=2**20,
-    wanted_point="holdfast_1",
-    reached_point="holdfast_1",
-    compared=Comparison(equal=("a.b.c",), rows=1),
-)
-
-
-def test_a_sound_backup_is_proven():
-    assert verdict(SEEN).verdict is Verdict.PROVEN
-    assert [check.id for check in checks(SEEN)] == list(REQUIRED)
-
-
-@pytest.mark.parametrize("name", ["restore", "start", "structure", "checksums"])
-def test_a_failed_step_fails_it_and_a_step_that_could_not_be_done_leaves_it_open(name: str):
-    failed = verdict(replace(SEEN, **{name: Step(False, 0.1, "pages are wrong")}))
-    assert (failed.verdict, failed.reasons[0]) == (Verdict.FAILED, f"{name}: pages are wrong")
-    unable = verdict(replace(SEEN, **{name: Step(None, 0.1, "no space")}))
-    assert unable.verdict is Verdict.UNPROVEN
-    missing = verdict(replace(SEEN, **{name: None}))
-    assert missing.verdict is Verdict.UNPROVEN
-
-
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        ({"wanted_point": ""}, Verdict.UNPROVEN),
-        ({"reached_point": ""}, Verdict.FAILED),
-        ({"compared": None}, Verdict.UNPROVEN),
-        ({"compared": None, "why_not_compared": "nobody leads"}, Verdict.UNPROVEN),
-        ({"compared": Comparison(different=("t has 1 row",))}, Verdict.FAILED),
-        ({"compared": Comparison(equal=("a",), open=("b was not counted",))}, Verdict.UNPROVEN),
-        ({"compared": Comparison(equal=("a",), bounded=("b",))}, Verdict.PROVEN),
-    ],
-)
-def test_what_the_comparison_says(change: dict, expected: Verdict):
-    assert verdict(replace(SEEN, **change)).verdict is expected
-
-
-def test_nothing_seen_is_unproven():
-    assert verdict(Seen()).verdict is Verdict.UNPROVEN
-
+from holdfast.recovery.comparison import Count, Written, comparison, is_settled, suspects
 
 QUIET = Count(10, "h", 1, Written(10, 0, 0))
 
@@ -93,6 +42,37 @@ def test_how_one_table_compares(copy: Count | None, now: Count | None, group: st
 def test_a_table_that_the_source_did_not_have():
     assert comparison({}, {"d.s.t": QUIET}, {"d.s.t": QUIET}).bounded == ("d.s.t",)
     assert len(comparison({}, {"d.s.t": QUIET}, {}).open) == 1
+
+
+@pytest.mark.parametrize(
+    ("copy", "now", "group"),
+    [
+        (QUIET, None, "equal"),
+        (Count(12, "g", 1), replace(QUIET, written=Written(12, 0, 0)), "different"),
+        (Count(10, "g", 1), replace(QUIET, written=Written(10, 1, 0)), "different"),
+        (Count(0, "0", 2), replace(QUIET, file=2), "open"),
+        (Count(None, None, 1, why_not="locked"), QUIET, "open"),
+        (None, None, "different"),
+    ],
+)
+def test_where_nothing_was_committed_in_between_no_counter_excuses_a_difference(
+    copy: Count | None, now: Count | None, group: str
+):
+    found = comparison(
+        {"d.s.t": QUIET},
+        {"d.s.t": copy} if copy else {},
+        {"d.s.t": now} if now else {},
+        exact=("d",),
+    )
+    assert len(getattr(found, group)) == 1
+    assert comparison({}, {"d.s.t": QUIET}, {"d.s.t": QUIET}, exact=("d",)).different
+    assert is_settled(["d.s.t"], ("d",))
+    assert not is_settled(["d.s.t", "e.s.t"], ("d",))
+
+
+def test_a_large_table_of_which_samples_agree_is_called_sampled():
+    large = replace(QUIET, blocks=10**6)
+    assert comparison({"d.s.t": large}, {"d.s.t": large}, {}).sampled == ("d.s.t",)
 
 
 counts = st.dictionaries(

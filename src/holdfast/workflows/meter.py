@@ -1,0 +1,52 @@
+"""How far a long step is: bytes done, of how many, and how long the rest will take."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TypeVar
+
+from holdfast.core.units import show_bytes, show_duration
+from holdfast.workflows.run import Run
+
+T = TypeVar("T")
+_EVERY_S = 1.0
+_KNOWN_AFTER_S = 2.0
+"""Before that, a rate says nothing."""
+
+
+class Meter:
+    """Tells a run's progress in bytes; `what` is a word for them (`restored`)."""
+
+    def __init__(self, run: Run, what: str) -> None:
+        self._run, self._what = run, what
+        self._begun = run.platform.clock.monotonic()
+
+    def at(self, done: float, total: float) -> None:
+        """So many bytes are done, of so many."""
+        spent_s = self._run.platform.clock.monotonic() - self._begun
+        done = min(done, total)
+        text = f"of {show_bytes(round(total))} {self._what}"
+        if done and spent_s > _KNOWN_AFTER_S:
+            text += f", {show_duration(spent_s * (total - done) / done)} left"
+        self._run.progress(done, total, text)
+
+
+async def watched(
+    work: Coroutine[object, object, T],
+    look: Callable[[], Awaitable[float]],
+    meter: Meter,
+    total: float,
+) -> T:
+    """The work's result; while it goes on, `look` says every second how many bytes are done."""
+    task = asyncio.create_task(work)
+    try:
+        while not task.done():
+            await asyncio.wait({task}, timeout=_EVERY_S)
+            if not task.done():
+                meter.at(await look(), total)
+        return await task
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
