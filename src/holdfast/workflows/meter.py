@@ -25,6 +25,8 @@ class Meter:
     def at(self, done: float, total: float) -> None:
         """So many bytes are done, of so many."""
         spent_s = self._run.platform.clock.monotonic() - self._begun
+        if not total:
+            return
         done = min(done, total)
         text = f"of {show_bytes(round(total))} {self._what}"
         if done and spent_s > _KNOWN_AFTER_S:
@@ -34,17 +36,16 @@ class Meter:
 
 async def watched(
     work: Coroutine[object, object, T],
-    look: Callable[[], Awaitable[float]],
+    look: Callable[[], Awaitable[tuple[float, float]]],
     meter: Meter,
-    total: float,
 ) -> T:
-    """The work's result; while it goes on, `look` says every second how many bytes are done."""
+    """The work's result; while it goes on, `look` says every second what is done, of how much."""
     task = asyncio.create_task(work)
     try:
         while not task.done():
             await asyncio.wait({task}, timeout=_EVERY_S)
             if not task.done():
-                meter.at(await look(), total)
+                meter.at(*await look())
         return await task
     finally:
         if not task.done():

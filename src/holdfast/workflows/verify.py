@@ -149,8 +149,9 @@ async def _restored(
             "check every restored file", boxes.files, run, sandbox, told["backup"]
         )
     told["start"] = await steps.take(
-        "start the copy", boxes.start, run, sandbox, told["restore"], told["witness"]
-    )
+        "start the copy", boxes.start, run, sandbox, told["backup"], told["restore"],
+        told["witness"],
+    )  # fmt: skip
     return bool(told["start"]["ok"])
 
 

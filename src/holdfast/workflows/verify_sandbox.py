@@ -17,7 +17,9 @@ from holdfast.engines.postgresql.render_sandbox import Sandbox, backup_file
 from holdfast.engines.postgresql.sandbox_process import confinement
 from holdfast.engines.postgresql.stored import Known
 from holdfast.engines.postgresql.witness import Witness
-from holdfast.recovery.restore_test import KIND, PARTIAL_KIND, Step
+from holdfast.recovery import restore_test
+from holdfast.recovery.positions import distance_bytes
+from holdfast.recovery.restore_test import Step
 from holdfast.store import evidence, nodes, operations
 from holdfast.workflows.meter import Meter, watched
 from holdfast.workflows.planning import doors
@@ -125,7 +127,7 @@ async def _proven_before(run: Run, cluster: Cluster, now: datetime) -> dict[str,
     within_s = cluster.tier.proofs.restore_test_every_s or 0.0
     known: list[tuple[datetime, dict[str, dict[str, str]]]] = []
     async with run.platform.store.begin() as connection:
-        for kind in (KIND, PARTIAL_KIND):
+        for kind in (restore_test.KIND, restore_test.PARTIAL_KIND):
             for proof in await evidence.history(connection, cluster.name, kind, limit=10):
                 if "stored_proven" in proof.measured:
                     known.append((proof.at, proof.measured["stored_proven"]))
@@ -157,16 +159,15 @@ async def _restored(
 ) -> Step:
     host, clock = run.platform.host, run.platform.clock
 
-    async def done() -> float:
-        return await boxes.restored_bytes(sandbox, host)
+    async def look() -> tuple[float, float]:
+        return await boxes.restored_bytes(sandbox, host), backup["size_bytes"]
 
     return await watched(
         boxes.restore(
             sandbox, host, clock, label=backup["label"], point=point, timeline=timeline, way=way
         ),
-        done,
+        look,
         Meter(run, "restored"),
-        backup["size_bytes"],
     )
 
 
@@ -183,14 +184,25 @@ async def files(run: Run, sandbox: Sandbox, backup: Mapping[str, Json]) -> Json:
 
 
 async def start(
-    run: Run, sandbox: Sandbox, restored: Mapping[str, Json], marked: Mapping[str, Json]
+    run: Run,
+    sandbox: Sandbox,
+    backup: Mapping[str, Json],
+    restored: Mapping[str, Json],
+    marked: Mapping[str, Json],
 ) -> Json:
     """Start the copy; `exact` are the databases that hold the source's snapshot and no more."""
     host = run.platform.host
     if await boxes.boot(host) != restored["boot"]:
         spoilt = Step(None, 0.0, "the machine was started anew during the test")
         return {**asdict(spoilt), "reached": asdict(boxes.Reached()), "branch": 0, "exact": []}
-    step, reached = await boxes.start(sandbox, host, run.platform.clock)
+    total = distance_bytes(backup["lsn"], marked["lsn"]) or 0
+
+    async def look() -> tuple[float, float]:
+        return distance_bytes(backup["lsn"], await boxes.replayed(sandbox, host)) or 0, total
+
+    step, reached = await watched(
+        boxes.start(sandbox, host, run.platform.clock), look, Meter(run, "of WAL replayed")
+    )
     exact: tuple[str, ...] = ()
     if step.ok:
         exact = await witness.exact(
@@ -204,7 +216,12 @@ async def structure(run: Run, cluster: Cluster, sandbox: Sandbox) -> Json:
     """pg_amcheck, with what it does not check."""
     host, clock = run.platform.host, run.platform.clock
     surveyed: Mapping[str, Json] = {}
-    step = await sandbox_probe.structure(sandbox, host, clock, version=cluster.version)
+
+    async def look() -> tuple[float, float]:
+        return await sandbox_probe.checked_bytes(sandbox, host)
+
+    work = sandbox_probe.structure(sandbox, host, clock, version=cluster.version)
+    step = await watched(work, look, Meter(run, "checked"))
     if step.ok:
         surveyed = await sandbox_probe.surveyed(sandbox)
     return {**asdict(step), **surveyed}

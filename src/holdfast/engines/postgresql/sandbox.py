@@ -22,7 +22,8 @@ from holdfast.engines.postgresql.render_sandbox import (
     rules_files,
     start_options,
 )
-from holdfast.engines.postgresql.sandbox_process import end_processes, is_ours, run_in, step_of
+from holdfast.engines.postgresql.sandbox_process import end_processes, is_ours, step_of
+from holdfast.engines.postgresql.sandbox_process import run_in as run_in  # noqa: PLC0414 - of a box
 from holdfast.recovery.positions import history_of
 from holdfast.recovery.restore_test import Step
 from holdfast.system import postgresql
@@ -39,6 +40,7 @@ _STATUS_LINE = 7
 _REACHED = re.compile(r'recovery stopping at restore point "([^"]+)", time ([^\n]+)')
 _REDO_DONE = re.compile(r"redo done at ([0-9A-F]+/[0-9A-F]+)")
 _LAST_COMMIT = re.compile(r"last completed transaction was at log time ([^\n]+)")
+_REPLAYING = re.compile(r"redo in progress.*current LSN: ([0-9A-F]+/[0-9A-F]+)")
 _COMPLAINT = re.compile(r"(?:FATAL|PANIC|ERROR): +([^\n]+)")
 
 
@@ -170,6 +172,13 @@ async def branch(sandbox: Sandbox, host: Host) -> int:
     newest = (await host.read(str(sandbox.data / "pg_wal" / max(histories)))) or b""
     parents = history_of(newest.decode(errors="replace"))
     return parents[-1][0] if parents else 0
+
+
+async def replayed(sandbox: Sandbox, host: Host) -> str:
+    """How far the replay is by the server's log, as a position; empty before it says so."""
+    log = ((await host.read(str(sandbox.server_log))) or b"").decode(errors="replace")
+    told = _REPLAYING.findall(log)
+    return str(told[-1]) if told else ""
 
 
 async def restored_bytes(sandbox: Sandbox, host: Host) -> int:

@@ -24,6 +24,9 @@ _DATA = "pg_data/"
 _REWRITTEN = frozenset({"postgresql.auto.conf"})
 _ADDED = frozenset({"recovery.signal", "standby.signal", "tablespace_map", "backup.manifest"})
 _BATCH_BYTES = 256 * 2**20
+_AMCHECK_LOG = "amcheck.log"
+_PAGES = re.compile(r"(\d+)/(\d+) pages")
+_PAGE_BYTES = 8192
 _OTHER_INDEXES = """
 select a.amname, count(*) from pg_class c join pg_am a on a.oid = c.relam
 where c.relkind = 'i' and a.amname <> 'btree' group by 1 order by 1
@@ -131,17 +134,30 @@ async def structure(
             "--rootdescend",
             *(["--checkunique"] if version >= _UNIQUE_FROM else []),
             f"--jobs={jobs}",
+            "--progress",
         ],
         timeout_s=CHECK_TIMEOUT_S,
+        errors_to=str(sandbox.log / _AMCHECK_LOG),
     )
     return _amcheck(done, clock.monotonic() - begun)
+
+
+async def checked_bytes(sandbox: Sandbox, host: Host) -> tuple[int, int]:
+    """How much pg_amcheck has looked at, and of how much, as it tells itself."""
+    said = ((await host.read(str(sandbox.log / _AMCHECK_LOG))) or b"").decode(errors="replace")
+    told = _PAGES.findall(said)
+    return (int(told[-1][0]) * _PAGE_BYTES, int(told[-1][1]) * _PAGE_BYTES) if told else (0, 0)
 
 
 def _amcheck(done: Completed, spent_s: float) -> Step:
     """Exit code 2 means that corruption was found, 1 that it could not look at everything."""
     if done.exit_code == 0:
         return Step(True, spent_s)
-    said = " ".join(f"{done.text}\n{done.stderr.decode(errors='replace')}".split())
+    errors = "\n".join(
+        line for line in re.split(r"[\r\n]+", done.stderr.decode(errors="replace"))
+        if not _PAGES.search(line)
+    )  # fmt: skip
+    said = " ".join(f"{done.text}\n{errors}".split())
     ok = False if done.exit_code == 2 or "invalid page" in said else None
     word = "found corruption" if ok is False else f"ended with {done.exit_code}"
     return Step(ok, spent_s, f"pg_amcheck {word}: {said[:600]}")
