@@ -30,6 +30,10 @@ _WAL_ROOM_BYTES = 512 * 2**20
 _GROWTH = 1.1
 
 
+def _meter(run: Run, what: str) -> Meter:
+    return Meter(run.progress, run.platform.clock, what)
+
+
 async def sweep(run: Run) -> Json:
     """Destroy the sandboxes of operations that have ended; how many there were."""
     platform, removed = run.platform, 0
@@ -100,7 +104,7 @@ async def stored(run: Run, cluster: Cluster, sandbox: Sandbox, backup: Mapping[s
     platform = run.platform
     begun, now = platform.clock.monotonic(), platform.clock.now()
     before = await _proven_before(run, cluster, now)
-    meter = Meter(run, "read")
+    meter = _meter(run, "read")
     found = await repositories.read(
         sandbox,
         platform.host,
@@ -167,7 +171,7 @@ async def _restored(
             sandbox, host, clock, label=backup["label"], point=point, timeline=timeline, way=way
         ),
         look,
-        Meter(run, "restored"),
+        _meter(run, "restored"),
     )
 
 
@@ -180,7 +184,7 @@ async def files(run: Run, sandbox: Sandbox, backup: Mapping[str, Json]) -> Json:
             raise ValueError(f"backup {told.label} stands in the place of {backup['label']}")
     except ValueError as error:
         return {**asdict(Step(False, 0.0, str(error))), "count": 0, "bytes": 0, "not_looked_at": []}
-    return await sandbox_probe.files(sandbox, host, clock, told, Meter(run, "hashed").at)
+    return await sandbox_probe.files(sandbox, host, clock, told, _meter(run, "hashed").at)
 
 
 async def start(
@@ -201,7 +205,7 @@ async def start(
         return distance_bytes(backup["lsn"], await boxes.replayed(sandbox, host)) or 0, total
 
     step, reached = await watched(
-        boxes.start(sandbox, host, run.platform.clock), look, Meter(run, "of WAL replayed")
+        boxes.start(sandbox, host, run.platform.clock), look, _meter(run, "of WAL replayed")
     )
     exact: tuple[str, ...] = ()
     if step.ok:
@@ -221,7 +225,7 @@ async def structure(run: Run, cluster: Cluster, sandbox: Sandbox) -> Json:
         return await sandbox_probe.checked_bytes(sandbox, host)
 
     work = sandbox_probe.structure(sandbox, host, clock, version=cluster.version)
-    step = await watched(work, look, Meter(run, "checked"))
+    step = await watched(work, look, _meter(run, "checked"))
     if step.ok:
         surveyed = await sandbox_probe.surveyed(sandbox)
     return {**asdict(step), **surveyed}
