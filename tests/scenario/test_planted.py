@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -174,7 +175,7 @@ def test_a_stale_backup_in_the_place_of_the_newest(database: RealSite):
     folder = repository(database) / "backup" / NAME
     stale = newest(database)
     kept = folder.parent / "kept"
-    shutil.copytree(folder / stale, kept)
+    subprocess.run(["cp", "-a", folder / stale, kept], check=True)
     database.run("backup", NAME, "--kind", "full")
     fresh = folder / newest(database)
     fresh.rename(folder.parent / "fresh")
@@ -262,6 +263,7 @@ def test_rows_that_break_what_the_owner_expects(database: RealSite):
 def test_a_row_that_was_deleted_after_the_marker(database: RealSite):
     """As if the copy had been replayed too far: the row was there at the marker."""
     sandboxes = Path(database.layout.sandboxes)
+    under_way = "select 1 from pg_extension where extname = 'amcheck'"
     done = threading.Event()
 
     def delete() -> None:
@@ -271,6 +273,9 @@ def test_a_row_that_was_deleted_after_the_marker(database: RealSite):
                     with psycopg.connect(
                         host=str(socket), user="postgres", dbname=NAME, autocommit=True
                     ) as copy:
+                        # Not before the platform has seen what the copy had committed.
+                        if not copy.execute(under_way).fetchall():
+                            return False
                         return copy.execute("delete from item where id = 4711").rowcount == 1
                 except psycopg.Error:
                     continue

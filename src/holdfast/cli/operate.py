@@ -141,6 +141,8 @@ def row(operation: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def show(operations: list[Mapping[str, Json]], how: str) -> None:
-    """Print operations."""
+    """Print operations; a report in Markdown is the caller's."""
+    if how == "markdown":
+        return
     rows = [row(one) if how == "table" else dict(one) for one in operations]
     output.show(rows, how, columns=COLUMNS, name="id")
