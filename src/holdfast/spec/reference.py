@@ -119,6 +119,7 @@ def _tiers() -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
         "full backup": lambda tier: f"`{tier.backup.full.text}`",
         "point in time": lambda tier: f"{tier.backup.retention_days} days back",
         "restore test": lambda tier: _every(tier.proofs.restore_test_every_s),
+        "layers of proof": lambda tier: tier.proofs.layers,
         "failover drill": lambda tier: _every(tier.proofs.failover_drill_every_s),
         "credentials replaced": lambda tier: _every(tier.credential_age_s),
         "minor release installed": lambda tier: f"within {_days(tier.patch_window_s)}",
