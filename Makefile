@@ -1,6 +1,6 @@
 # The front door. `.ci/run` calls the same targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo demo-down test test-unit test-integration lint format lock \
+.PHONY: help setup setup-dev alone demo demo-down test test-unit test-integration lint format lock \
         lock-check benchmark picture docs
 
 BIN := .venv/bin
@@ -52,6 +52,9 @@ lock: ## Write the lock files anew; LOCK_ARGS=--upgrade moves every pin
 
 lock-check: setup-dev ## Check the lock files against pyproject.toml
 	@$(BIN)/pytest -q tests/unit/house/test_lock.py
+
+alone: ## Install `check` without the platform into a fresh environment and time it
+	@scripts/alone.sh
 
 benchmark: setup-dev ## Measure this machine and write docs/reference/benchmarks.md
 	@$(BIN)/python -m benchmark $(BENCHMARK_ARGS)

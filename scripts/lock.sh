@@ -34,6 +34,6 @@ compile() {
 }
 
 compile lock-build.txt "${1:---no-upgrade}" requirements/build.in
-compile lock.txt "${1:---no-upgrade}" pyproject.toml
-compile lock-dev.txt "${1:---no-upgrade}" --extra dev --constraint requirements/lock.txt pyproject.toml
+compile lock.txt "${1:---no-upgrade}" --extra platform pyproject.toml
+compile lock-dev.txt "${1:---no-upgrade}" --extra platform --extra dev --constraint requirements/lock.txt pyproject.toml
 grep -c '^[a-z0-9A-Z]' requirements/lock*.txt

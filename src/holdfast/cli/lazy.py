@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.util
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import click
 
+_OF_THE_PLATFORM = "httpx"
+"""A library without which no command of the platform gets far."""
+
 
 class Command(NamedTuple):
-    """Where a command is (`module:attribute`), and its line in the group's help."""
+    """Where a command is (`module:attribute`), and its line in the group's help.
+
+    One that can do without the platform's libraries is `alone`.
+    """
 
     where: str
     help: str
+    alone: bool = False
 
 
 class LazyGroup(click.Group):
@@ -40,6 +48,8 @@ class LazyGroup(click.Group):
         known = self._known.get(cmd_name)
         if known is None:
             return None
+        if not known.alone and importlib.util.find_spec(_OF_THE_PLATFORM) is None:
+            raise ModuleNotFoundError(_OF_THE_PLATFORM, name=_OF_THE_PLATFORM)
         module, _, attribute = known.where.partition(":")
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)

@@ -42,12 +42,16 @@ COMMANDS = {
     "op": Command(f"{_COMMANDS}.op:op", "List, show, watch and cancel operations."),
     # schema changes
     "check": Command(
-        f"{_COMMANDS}.check:check", "Show what migrations lock, rewrite, scan, break or lose."
+        f"{_COMMANDS}.check:check",
+        "Show what migrations lock, rewrite, scan, break or lose.",
+        alone=True,
     ),
     # about
     "schema": Command(f"{_COMMANDS}.about:schema", "Print the JSON Schema of documents."),
-    "version": Command(f"{_COMMANDS}.about:version", "Print the version."),
-    "completion": Command(f"{_COMMANDS}.about:completion", "Print a script for your shell."),
+    "version": Command(f"{_COMMANDS}.about:version", "Print the version.", alone=True),
+    "completion": Command(
+        f"{_COMMANDS}.about:completion", "Print a script for your shell.", alone=True
+    ),
 }
 """Every command with the one line that `--help` shows. A test holds it against the modules."""
 
@@ -100,6 +104,8 @@ def main(arguments: list[str] | None = None) -> None:
         # Whoever read our output has seen enough; nothing more can be said to them.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = exit_codes.FAILED
+    except ModuleNotFoundError as error:
+        code = _missing(error)
     except Exception as error:  # noqa: BLE001 - a traceback helps nobody who did not write it
         code = _bug(error)
     sys.exit(code if isinstance(code, int) else exit_codes.OK)
@@ -107,6 +113,19 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _flush() -> None:
     sys.stdout.flush()
+
+
+def _missing(error: ModuleNotFoundError) -> int:
+    """`check` is worth having alone; all else needs the libraries of the extra `platform`."""
+    name = (error.name or "").partition(".")[0]
+    if name in ("", "holdfast"):
+        return _bug(error)
+    return _words(
+        Error(
+            f"this needs the platform's libraries, and {name} is not installed",
+            hint="install them with `pip install 'holdfast[platform]'`",
+        )
+    )
 
 
 def _bug(error: Exception) -> int:

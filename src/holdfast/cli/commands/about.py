@@ -7,7 +7,6 @@ import json
 import click
 
 from holdfast import __version__
-from holdfast.spec.schema import schema as documents_schema
 
 _RC_FILES = {
     "bash": "~/.bashrc",
@@ -27,6 +26,8 @@ def schema() -> None:
 
     An editor that knows it completes and checks documents while they are written.
     """
+    from holdfast.spec.schema import schema as documents_schema
+
     click.echo(json.dumps(documents_schema(), indent=2, ensure_ascii=False))
 
 
