@@ -19,7 +19,7 @@ SOURCES = Path(__file__).parents[3] / "src"
 
 
 def _commands() -> Iterator[tuple[str, click.Command]]:
-    context = click.Context(cli)
+    context = click.Context(cli, **cli.context_settings)
     for name in cli.list_commands(context):
         command = cli.get_command(context, name)
         assert command is not None, name

@@ -50,7 +50,7 @@ def command_line() -> str:
     for section, names in SECTIONS.items():
         parts.append(f"## {section}\n")
         for name in names:
-            context = click.Context(cli, info_name="holdfast")
+            context = click.Context(cli, info_name="holdfast", **cli.context_settings)
             command = cli.get_command(context, name)
             assert command is not None
             parts += _command(command, context, name)

@@ -78,7 +78,7 @@ def test_every_command_of_a_page_exists_with_its_options(page):
         if re.search(r"[\[\]…]|\.\.\.", command):  # a usage line
             continue
         group, arguments = cli, words(command)
-        context = click.Context(cli, info_name="holdfast")
+        context = click.Context(cli, info_name="holdfast", **cli.context_settings)
         try:
             while isinstance(group, click.Group) and arguments:
                 if arguments[0].startswith("-"):
