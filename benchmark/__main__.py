@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from benchmark import gaps, interactive, ready, throughput
+from benchmark import evidence, gaps, interactive, ready, throughput
 from benchmark.figures import FIGURES
 from benchmark.machine import machine, versions
 from benchmark.options import QUICK, Options
@@ -32,6 +32,7 @@ Measure: TypeAlias = Callable[[Place, Options], AsyncIterator[dict[str, Any]]]
 
 MEASURES: Mapping[str, Measure] = {
     "ready": ready.measure,
+    "evidence": evidence.measure,
     "interactive": interactive.measure,
     "throughput": throughput.measure,
     "gaps": gaps.measure,

@@ -32,7 +32,7 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One claim. `unit` is `x`, `%`, `s`, `ms`, `MB` or empty for a count."""
+    """One claim. `unit` is `x`, `%`, `s`, `ms`, `MB`, `/s` or empty for a count."""
 
     what: str
     unit: str
@@ -190,10 +190,38 @@ def _round(run: Run) -> int:
     return int(run["round"])
 
 
+def evidence(runs: Sequence[Run]) -> tuple[Figure, ...]:
+    """Runs: `what` is batch and single (`per_s`, `ms`), proof (`ms`, `p99_ms`), verify."""
+    batches, proofs = _of(runs, "what", "batch"), _of(runs, "what", "proof")
+    alone = [run for run in _of(runs, "what", "single") if run["writers"] == 1]
+    return (
+        Figure(
+            "ledger: leaves appended in a second, in batches",
+            "/s",
+            tuple(run["per_s"] for run in batches),
+            Bound(2000, least=True),
+        ),
+        Figure("ledger: a single append, committed", "ms", tuple(run["ms"] for run in alone)),
+        Figure(
+            "ledger: inclusion proof",
+            "ms",
+            tuple(run["ms"] for run in proofs),
+            Bound(5),
+        ),
+        Figure(
+            "ledger: check of everything",
+            "s",
+            tuple(run["seconds"] for run in _of(runs, "what", "verify")),
+            Bound(60),
+        ),
+    )
+
+
 FIGURES: Mapping[str, Callable[[Sequence[Run]], tuple[Figure, ...]]] = {
     "ready": ready,
     "gaps": gaps,
     "interactive": interactive,
     "throughput": throughput,
+    "evidence": evidence,
 }
 """What each benchmark's runs come to."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from holdfast.api import logs
 from holdfast.api.serve import Listener, exit_at_once
 from holdfast.api.serve import serve as answer
-from holdfast.app import site
+from holdfast.app import evidence_heads, scheduler, site
 from holdfast.app.wiring import control, real_platform
 from holdfast.core.layout import API_PORT
 from holdfast.providers.settings import Settings
@@ -33,8 +33,14 @@ async def _serve(found: Settings) -> None:
     certificate, key = platform.doors.api_certificate
     listener = Listener(platform.site.api_address, API_PORT, certificate, key)
     guardian = asyncio.create_task(_look_after_supervisor(found))
+    heads = evidence_heads.keeper(platform.doors, platform.store, platform.clock)
     try:
-        await answer(plane, listener, token=lambda: _token(Path(platform.site.token_file)))
+        await answer(
+            plane,
+            listener,
+            token=lambda: _token(Path(platform.site.token_file)),
+            background=[heads.run, lambda: scheduler.run(plane)],
+        )
     finally:
         guardian.cancel()
         await platform.patroni.close()

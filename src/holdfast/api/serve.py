@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,18 +52,29 @@ def exit_at_once() -> None:
     os._exit(_LOST_LOCK_EXIT)
 
 
-async def serve(control: Control, listener: Listener, *, token: Callable[[], str]) -> None:
+async def serve(
+    control: Control,
+    listener: Listener,
+    *,
+    token: Callable[[], str],
+    background: Sequence[Callable[[], Awaitable[None]]] = (),
+) -> None:
     """Answer requests until SIGTERM or SIGINT; what is under way then is resumed by the next one.
 
     Where another process is at work already, this one waits for its end before it listens, and
-    a signal ends the wait at once. Raises `Transient` when the control database stays away.
+    a signal ends the wait at once. `background` runs beside, in the process that is at work and in
+    no other. Raises `Transient` when the control database stays away.
     """
     logs.install()
     await _migrated(control.platform.store.url)
     await control.runtime.start()
+    tasks = [asyncio.ensure_future(work()) for work in background]
     try:
         await _answer(control, listener, token)
     finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await control.runtime.stop()
         await control.platform.store.close()
 

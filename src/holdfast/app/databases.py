@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,8 +19,9 @@ from holdfast.engines.postgresql.observe_node import Member
 from holdfast.engines.postgresql.parameters import Parameter
 from holdfast.engines.postgresql.render_patroni import cluster_parameters
 from holdfast.engines.postgresql.topology import topology
+from holdfast.evidence.leaf import Record
 from holdfast.spec.model import DeletionPolicy, ResolvedDatabase
-from holdfast.store import databases
+from holdfast.store import databases, evidence
 from holdfast.store.databases import Database
 from holdfast.store.operations import Operation
 from holdfast.workflows.planning import RETAINED, doors, stored_cluster
@@ -127,8 +129,12 @@ async def dsn(
     role: str,
     pooled: bool,
     database: str | None,
+    actor: str,
 ) -> str:
-    """A libpq URI with its password. Raises `NotFound` for a database, role or logical one."""
+    """A libpq URI with its password; that it was given away stands in the ledger first.
+
+    Raises `NotFound` for a database, role or logical one.
+    """
     cluster = await stored_cluster(control.platform, name)
     as_role = login(cluster, role)
     names = [each.name for each in cluster.spec.databases]
@@ -146,6 +152,7 @@ async def dsn(
             subject=f"database {name}",
             hint="wait until the database is ready",
         )
+    await _record_access(control, cluster, as_role.user, actor)
     return uri(
         cluster,
         as_role.user,
@@ -155,6 +162,19 @@ async def dsn(
         read_only=role == "ro",
         leader=await _leader_if_known(cluster, engine),
     )
+
+
+async def _record_access(control: Control, cluster: Cluster, user: str, actor: str) -> None:
+    fact = Record(
+        id=f"access-{secrets.token_hex(8)}",
+        kind="secret-access",
+        at=control.platform.clock.now(),
+        database=cluster.name,
+        actor=actor,
+        measured={"user": user, "why": "connect"},
+    )
+    async with control.platform.store.begin() as connection:
+        await evidence.append(connection, [fact])
 
 
 async def _leader_if_known(cluster: Cluster, engine: Doors) -> str | None:

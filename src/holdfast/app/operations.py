@@ -30,14 +30,16 @@ async def submit(
     database: str | None,
     actor: str,
     refuse_if_busy: bool = False,
+    slot: str | None = None,
 ) -> Operation:
     """Queue an operation and return it at once.
 
     Raises `Invalid` for an unknown kind or a request that it does not accept; with
-    `refuse_if_busy`, `Conflict` when another one on the database is queued or running.
+    `refuse_if_busy`, `Conflict` when another one on the database is queued or running. With a
+    `slot`, `Conflict` when that has its operation already.
     """
     return await control.runtime.submit(
-        kind, request, database=database, actor=actor, refuse_if_busy=refuse_if_busy
+        kind, request, database=database, actor=actor, refuse_if_busy=refuse_if_busy, slot=slot
     )
 
 

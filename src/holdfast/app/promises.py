@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from holdfast.app import scheduler
 from holdfast.app.wiring import Control
 from holdfast.core.promise import Promise
 from holdfast.recovery.promises import Terms, promises
@@ -12,7 +13,8 @@ from holdfast.workflows.planning import RETAINED
 
 async def of(control: Control, name: str | None) -> list[Promise]:
     """The promises of one database, or of all that are not deleted. Raises `NotFound`."""
-    now = control.platform.clock.now()
+    upcoming = await scheduler.outlook(control, name)
+    now = upcoming.now
     found: list[Promise] = []
     async with control.platform.store.begin() as connection:
         records = (
@@ -25,7 +27,8 @@ async def of(control: Control, name: str | None) -> list[Promise]:
                 continue
             terms = _terms(ResolvedDatabase.from_json(record.spec).tier)
             latest = await evidence.latest(connection, record.name, since=record.created_at)
-            found += promises(record.name, terms, latest, now)
+            mine = [each for each in upcoming.entries if each.task.database == record.name]
+            found += promises(record.name, terms, latest, now, mine)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -10,11 +11,12 @@ from holdfast.app.wiring import Control
 from holdfast.core.errors import Invalid
 from holdfast.core.finding import Severity
 from holdfast.core.render_findings import count_text
+from holdfast.evidence.leaf import Record
 from holdfast.spec import builtin
 from holdfast.spec.document import Source
 from holdfast.spec.load import load
 from holdfast.spec.model import TierSpec
-from holdfast.store import databases, tiers
+from holdfast.store import databases, evidence, tiers
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,13 @@ async def changes(control: Control, wanted: Sequence[TierSpec]) -> tuple[TierCha
     return tuple(found)
 
 
-async def take_over(control: Control, sources: Sequence[Source]) -> tuple[TierSpec, ...]:
-    """Record every tier of the documents. Raises `Invalid` with all findings when one is wrong."""
+async def take_over(
+    control: Control, sources: Sequence[Source], *, actor: str
+) -> tuple[TierSpec, ...]:
+    """Record every tier of the documents, as evidence too.
+
+    Raises `Invalid` with all findings when one is wrong.
+    """
     loaded = load(sources)
     if any(finding.severity is Severity.ERROR for finding in loaded.findings):
         raise Invalid(f"{count_text(loaded.findings)} in the documents", loaded.findings)
@@ -60,4 +67,15 @@ async def take_over(control: Control, sources: Sequence[Source]) -> tuple[TierSp
     async with control.platform.store.begin() as connection:
         for tier in found:
             await tiers.put(connection, tier)
+        await evidence.append(connection, [_fact(control, tier, actor) for tier in found])
     return found
+
+
+def _fact(control: Control, tier: TierSpec, actor: str) -> Record:
+    return Record(
+        id=f"tier-{secrets.token_hex(8)}",
+        kind="tier",
+        at=control.platform.clock.now(),
+        actor=actor,
+        measured={"tier": tier.to_json()},
+    )

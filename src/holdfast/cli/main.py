@@ -25,7 +25,8 @@ COMMANDS = {
     "plan": Command(f"{_COMMANDS}.documents:plan", "Show what an apply would change."),
     "apply": Command(f"{_COMMANDS}.documents:apply", "Make databases be as their documents say."),
     "get": Command(
-        f"{_COMMANDS}.get:get", "List databases, tiers, operations, backups or promises."
+        f"{_COMMANDS}.get:get",
+        "List databases, tiers, operations, backups, promises or what runs next.",
     ),
     "describe": Command(f"{_COMMANDS}.get:describe", "Show one database with its nodes."),
     "delete": Command(f"{_COMMANDS}.verbs:delete", "Delete a database."),
@@ -37,6 +38,9 @@ COMMANDS = {
     "drill": Command(f"{_COMMANDS}.verbs:drill", "Cause a fault and measure what it costs."),
     "promises": Command(
         f"{_COMMANDS}.get:promises", "Show what is promised, and how it is proven."
+    ),
+    "evidence": Command(
+        f"{_COMMANDS}.evidence:evidence", "Read, check and export what was recorded."
     ),
     "switchover": Command(f"{_COMMANDS}.verbs:switchover", "Move the leader's role to a replica."),
     "op": Command(f"{_COMMANDS}.op:op", "List, show, watch and cancel operations."),
@@ -58,7 +62,15 @@ COMMANDS = {
 SECTIONS = {
     "The platform": ("demo", "up", "down", "status", "serve"),
     "Databases": ("plan", "apply", "get", "describe", "delete", "connect", "logs"),
-    "Proofs and operations": ("backup", "verify", "drill", "promises", "switchover", "op"),
+    "Proofs and operations": (
+        "backup",
+        "verify",
+        "drill",
+        "promises",
+        "evidence",
+        "switchover",
+        "op",
+    ),
     "Schema changes": ("check",),
     "About": ("schema", "version", "completion"),
 }

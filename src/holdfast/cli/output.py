@@ -63,6 +63,14 @@ def age(moment: str | None, now: datetime | None = None) -> str:
     return rough(seconds) if seconds >= 1 else "now"
 
 
+def ahead(moment: str | None, now: datetime | None = None) -> str:
+    """How long until an ISO 8601 moment: `in 2 h 10 min`, `now`; empty for None."""
+    if moment is None:
+        return ""
+    seconds = (datetime.fromisoformat(moment) - (now or datetime.now(UTC))).total_seconds()
+    return f"in {rough(seconds)}" if seconds >= 1 else "now"
+
+
 def rough(seconds: float) -> str:
     """A duration to whole seconds: `5 s`, `2 min 5 s`."""
     return f"{seconds:.0f} s" if seconds < 59.5 else show_duration(round(seconds))

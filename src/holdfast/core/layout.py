@@ -128,6 +128,11 @@ class Site:
         return self.home / "secrets"
 
     @property
+    def evidence(self) -> PurePosixPath:
+        """The ledger's signed heads (`heads.jsonl`) and its public key (`key.pub`)."""
+        return self.home / "evidence"
+
+    @property
     def database_user(self) -> str:
         """Whom the embedded control database runs as."""
         return self.control_user or self.os_user

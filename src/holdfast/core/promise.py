@@ -36,7 +36,8 @@ class Promise:
     """One line of a tier with its latest verdict.
 
     `target` and `measured` are texts with units (`<= 25 s`, `3.1 s`); `age_s` is the age of the
-    evidence in seconds, None where there is none.
+    evidence in seconds, None where there is none. `next_at` is when it will be proven again, None
+    where nothing will start that by itself.
     """
 
     id: str
@@ -48,3 +49,4 @@ class Promise:
     age_s: float | None = None
     evidence_id: str = ""
     reason: str = ""
+    next_at: datetime | None = None

@@ -11,6 +11,7 @@ from pathlib import Path
 from holdfast.core.layout import CONTROL_NAME, Site
 from holdfast.providers import control_database, etcd_members, local, pki, postgresql_programs
 from holdfast.providers.authority import SiteAuthority
+from holdfast.providers.evidence_files import Signer
 from holdfast.providers.secrets import FileKeyWrapper, SecretBox, SecretFiles, password
 from holdfast.providers.settings import Settings
 from holdfast.system.clock import SystemClock
@@ -87,6 +88,10 @@ class SiteDoors:
             self.site.etcd_endpoints, self.etcd_identity, credentials=self.etcd_credentials()
         )
 
+    def signer(self) -> Signer:
+        """The key of the evidence ledger's heads; made the first time."""
+        return Signer(self.secret_files.ensure("evidence-key", Signer.new_secret))
+
     def patroni(self) -> PatroniClient:
         """A client of every node's Patroni; the caller closes it."""
         return PatroniClient(self.identity)
@@ -121,6 +126,7 @@ def furnish(doors: SiteDoors) -> None:
     for name in ("", "clusters", "backups", "sandboxes", "runtime", "pki"):
         make_folder(Path(site.home / name), 0o711 if os.geteuid() == 0 else 0o700)
     make_folder(Path(site.secrets), 0o700)
+    make_folder(Path(site.evidence), 0o700)
     doors.supervisor.prepare()
     FileKeyWrapper(Path(site.secrets / "master.key")).ensure()
     doors.box.ensure()

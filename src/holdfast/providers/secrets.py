@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -149,8 +150,8 @@ class SecretFiles:
         self._folder = folder
         self._box = box
 
-    def ensure(self, ref: str) -> str:
-        """The secret with this name; a new password where there is none."""
+    def ensure(self, ref: str, make: Callable[[], str] | None = None) -> str:
+        """The secret with this name; where there is none, what `make` says, else a password."""
         path = self._folder / f"{ref}.sealed"
         content = read_file(path)
         if content is not None:
@@ -161,7 +162,7 @@ class SecretFiles:
                 found["key_id"],
             )
             return self._box.decrypt(ref, sealed)
-        secret = password()
+        secret = (make or password)()
         sealed = self._box.encrypt(ref, secret)
         values = {
             "ciphertext": base64.b64encode(sealed.ciphertext).decode(),

@@ -7,14 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+_OFF = ("off", "false", "no", "0")
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`database_url` and `postgresql_folders` are empty where nothing is set."""
+    """What is empty was not set.
+
+    `evidence_url` is where signed tree heads are sent; `schedule` False starts nothing by itself.
+    """
 
     home: Path
     database_url: str = ""
     postgresql_folders: tuple[str, ...] = ()
+    evidence_url: str = ""
+    schedule: bool = True
 
     def exported(self) -> dict[str, str]:
         """The settings as environment variables, for a process that reads them again."""
@@ -22,12 +29,14 @@ class Settings:
             "HOLDFAST_HOME": str(self.home),
             "HOLDFAST_DATABASE_URL": self.database_url,
             "HOLDFAST_PG_BINDIRS": os.pathsep.join(self.postgresql_folders),
+            "HOLDFAST_EVIDENCE_URL": self.evidence_url,
+            "HOLDFAST_SCHEDULE": "" if self.schedule else "off",
         }
         return {name: value for name, value in values.items() if value}
 
 
 def settings(environment: Mapping[str, str], *, as_root: bool) -> Settings:
-    """Settings from `HOLDFAST_HOME`, `HOLDFAST_DATABASE_URL` and `HOLDFAST_PG_BINDIRS`.
+    """Settings from the environment: docs/reference/configuration.md lists them.
 
     The home's default is `/var/lib/holdfast` for root, else `holdfast` in the user's data folder.
     """
@@ -36,6 +45,8 @@ def settings(environment: Mapping[str, str], *, as_root: bool) -> Settings:
         home=_home(environment, as_root=as_root),
         database_url=environment.get("HOLDFAST_DATABASE_URL", ""),
         postgresql_folders=tuple(part for part in folders.split(os.pathsep) if part),
+        evidence_url=environment.get("HOLDFAST_EVIDENCE_URL", ""),
+        schedule=environment.get("HOLDFAST_SCHEDULE", "").lower() not in _OFF,
     )
 
 

@@ -6,8 +6,8 @@ proof failed stays `failed` until a newer one passes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from holdfast.core.promise import Evidence, Promise, Verdict
 from holdfast.core.units import show_bytes, show_duration
 from holdfast.recovery import restore_test
 from holdfast.recovery.drills import kill_primary
+from holdfast.recovery.schedule import FAILOVER_DRILL, RESTORE_TEST, Entry
 
 READY = "ready"
 """The kind of evidence that an apply leaves when it has made a cluster."""
@@ -48,17 +49,35 @@ class _Line:
 
 
 def promises(
-    database: str, terms: Terms, evidence: Mapping[str, Evidence], now: datetime
+    database: str,
+    terms: Terms,
+    evidence: Mapping[str, Evidence],
+    now: datetime,
+    entries: Iterable[Entry] = (),
 ) -> tuple[Promise, ...]:
     """Every promise of a database; `evidence` holds the newest of each kind.
 
-    A proof that the tier does not demand is left out until there is one.
+    `entries` are its lines of the schedule. A proof that the tier does not demand is left out until
+    there is one.
     """
+    planned = {_KIND_OF[each.task.name]: each for each in entries if each.task.name in _KIND_OF}
     return tuple(
-        _promise(database, line, evidence.get(line.kind), now)
+        _with_next(_promise(database, line, evidence.get(line.kind), now), planned.get(line.kind))
         for line in _lines(terms)
         if line.every_s is not None or line.kind == READY or line.kind in evidence
     )
+
+
+def _with_next(promise: Promise, entry: Entry | None) -> Promise:
+    """When it is proven again, or why it is not."""
+    if entry is None:
+        return promise
+    if entry.start_at is not None:
+        return replace(promise, next_at=entry.start_at)
+    if promise.verdict is Verdict.PROVEN:
+        return promise
+    said = f"not scheduled: {entry.reason}"
+    return replace(promise, reason=f"{promise.reason}; {said}" if promise.reason else said)
 
 
 def _lines(terms: Terms) -> tuple[_Line, ...]:
@@ -199,6 +218,8 @@ def _restore_time(measured: Mapping[str, Any]) -> str:
     return told + (f" and {show_bytes(wal)} of WAL" if wal else "")
 
 
+_KIND_OF = {RESTORE_TEST: restore_test.KIND, FAILOVER_DRILL: kill_primary.KIND}
+"""The kind of evidence that a task of the schedule leaves."""
 _MEASURED = {
     "ready": _ready,
     "loss": _loss,

@@ -165,12 +165,7 @@ def _node_faults(document: Document, spec: DatabaseSpec, tier: TierSpec) -> Iter
 
 
 def _override_faults(document: Document, spec: DatabaseSpec, tier: TierSpec) -> Iterator[Finding]:
-    wanted: list[tuple[str, ...]] = [("parameters", name) for name in spec.parameters]
-    if spec.connections is not None:
-        wanted.append(("connections",))
-    if spec.maintenance_window is not None:
-        wanted.append(("maintenanceWindow",))
-    for path in wanted:
+    for path in spec.departures:
         if not tier.allows(".".join(path)):
             message = f"{tier.name} does not let a database set {'.'.join(path)}"
             hint = f"remove it, or allow it in the tier's `overrides` ({_choices(tier)})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from holdfast.core.errors import Transient
 
 SCHEMA = "holdfast"
+APPENDED = "holdfast-appended"
+"""Set among a connection's notes by whoever appends to the ledger."""
 
 
 def sqlalchemy_url(url: str) -> sa.URL:
@@ -25,11 +28,13 @@ class Store:
 
     `begin` is the only way in: one transaction, committed at its end. A lost or refused
     connection surfaces as `Transient`, so that callers wait for the database to come back
-    instead of failing an operation.
+    instead of failing an operation. `appended` is set when a transaction that added evidence has
+    been committed.
     """
 
     def __init__(self, url: str, *, pool_size: int = 4) -> None:
         self.url = url
+        self.appended = asyncio.Event()
         self.engine: AsyncEngine = create_async_engine(
             sqlalchemy_url(url),
             pool_size=pool_size,
@@ -48,7 +53,11 @@ class Store:
         """One transaction. Raises `Transient` when the database cannot be reached."""
         try:
             async with self.engine.begin() as connection:
+                connection.info.pop(APPENDED, None)
                 yield connection
+                appended = connection.info.pop(APPENDED, False)
+            if appended:
+                self.appended.set()
         except PoolTimeout as error:
             raise Transient("every connection to the control database is busy") from error
         except DBAPIError as error:

@@ -1,30 +1,135 @@
-"""What proofs saw. Rows are only ever added."""
+"""The evidence ledger: what proofs saw and what was done. `append` is the only way in.
+
+Leaves are only ever added. The one row of `evidence_tree` holds what the next append needs, and its
+lock, held to the end of the transaction, puts appends in order; a caller therefore appends last.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from holdfast.core.errors import Bug, NotFound
 from holdfast.core.promise import Evidence, Verdict
+from holdfast.evidence import leaf, tree
+from holdfast.evidence.head import SignedHead
+from holdfast.evidence.leaf import Record
+from holdfast.evidence.tree import HASH_BYTES, Node, Span
 from holdfast.store import tables
+from holdfast.store.connection import APPENDED
+
+_leaf = tables.evidence_leaf
 
 
-async def add(connection: AsyncConnection, proof: Evidence, *, operation_id: str = "") -> None:
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A leaf as it is kept; `content` is what its hash is of."""
+
+    seq: int
+    content: str
+
+    @property
+    def record(self) -> Record:
+        """What it says. Raises ValueError where somebody wrote what is no leaf."""
+        return leaf.record(self.content)[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The tree at a moment; `log` is the id that this ledger was born with."""
+
+    log: str
+    size: int
+    root: bytes
+
+
+# -- writing -----------------------------------------------------------------------------------
+
+
+async def append(connection: AsyncConnection, records: Sequence[Record]) -> int:
+    """Add what is not there yet, in this order; how many that were. The caller's transaction.
+
+    A record whose id is in the ledger already adds nothing, so a step may be done over.
+    """
+    log, size, peaks = await _locked(connection)
+    known = await _known(connection, [each.id for each in records])
+    rows = []
+    for record in records:
+        if record.id in known:
+            continue
+        known.add(record.id)
+        text = leaf.content(size, record)
+        hashes = tree.completed(size, peaks, tree.leaf_hash(text.encode()))
+        rows.append(_row(size, text, hashes))
+        size, peaks = size + 1, tree.grown(peaks, hashes)
+    if not rows:
+        return 0
+    await connection.execute(sa.insert(_leaf), rows)
+    await connection.execute(
+        sa.update(tables.evidence_tree)
+        .where(tables.evidence_tree.c.log == log)
+        .values(size=size, peaks=b"".join(peaks))
+    )
+    connection.info[APPENDED] = True
+    return len(rows)
+
+
+async def add(
+    connection: AsyncConnection, proof: Evidence, *, operation_id: str = "", actor: str = ""
+) -> None:
     """Record a proof; a second record under the same id changes nothing."""
-    fresh = insert(tables.evidence).values(
+    fact = Record(
         id=proof.id,
         kind=proof.kind,
-        database=proof.database,
         at=proof.at,
+        database=proof.database,
         verdict=str(proof.verdict),
-        measured=dict(proof.measured),
-        reasons=list(proof.reasons),
-        operation_id=operation_id or None,
+        actor=actor,
+        operation_id=operation_id,
+        measured=proof.measured,
+        reasons=proof.reasons,
     )
-    await connection.execute(fresh.on_conflict_do_nothing())
+    await append(connection, [fact])
+
+
+async def _locked(connection: AsyncConnection) -> tuple[str, int, tuple[bytes, ...]]:
+    query = sa.select(tables.evidence_tree).with_for_update()
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise Bug("the ledger's tree is gone from the control database")
+    return row.log, row.size, _parts(row.peaks)
+
+
+async def _known(connection: AsyncConnection, ids: Sequence[str]) -> set[str]:
+    query = sa.select(_leaf.c.id).where(_leaf.c.id == sa.any_(sa.cast(ids, sa.ARRAY(sa.Text))))
+    return set((await connection.execute(query)).scalars())
+
+
+def _row(seq: int, text: str, hashes: Sequence[bytes]) -> dict[str, object]:
+    # From the text and not from the record, so that both say the same to the last character.
+    _, kept = leaf.record(text)
+    return {
+        "seq": seq,
+        "id": kept.id,
+        "kind": kept.kind,
+        "database": kept.database,
+        "at": kept.at,
+        "verdict": kept.verdict,
+        "content": text,
+        "hashes": b"".join(hashes),
+    }
+
+
+def _parts(hashes: bytes) -> tuple[bytes, ...]:
+    return tuple(hashes[k : k + HASH_BYTES] for k in range(0, len(hashes), HASH_BYTES))
+
+
+# -- reading -----------------------------------------------------------------------------------
 
 
 async def latest(
@@ -35,37 +140,158 @@ async def latest(
     `since` is when the database was created: an earlier one of the same name proves nothing
     about it.
     """
-    table = tables.evidence
     query = (
-        sa.select(table)
-        .where(table.c.database == database, table.c.at >= since)
-        .ext(distinct_on(table.c.kind))
-        .order_by(table.c.kind, table.c.at.desc(), table.c.id)
+        sa.select(_leaf.c.seq, _leaf.c.content)
+        .where(_leaf.c.database == database, _leaf.c.at >= since, _leaf.c.verdict != "")
+        .ext(distinct_on(_leaf.c.kind))
+        .order_by(_leaf.c.kind, _leaf.c.at.desc(), _leaf.c.seq.desc())
     )
-    return {row.kind: _evidence(row) for row in await connection.execute(query)}
+    found = [_evidence(Leaf(*row)) for row in await connection.execute(query)]
+    return {each.kind: each for each in found}
 
 
 async def history(
     connection: AsyncConnection, database: str, kind: str, *, limit: int = 50
 ) -> tuple[Evidence, ...]:
     """The proofs of one kind, newest first."""
-    table = tables.evidence
     query = (
-        sa.select(table)
-        .where(table.c.database == database, table.c.kind == kind)
-        .order_by(table.c.at.desc(), table.c.id)
+        sa.select(_leaf.c.seq, _leaf.c.content)
+        .where(_leaf.c.database == database, _leaf.c.kind == kind, _leaf.c.verdict != "")
+        .order_by(_leaf.c.at.desc(), _leaf.c.seq.desc())
         .limit(limit)
     )
-    return tuple(_evidence(row) for row in await connection.execute(query))
+    return tuple(_evidence(Leaf(*row)) for row in await connection.execute(query))
 
 
-def _evidence(row: sa.Row[tuple[object, ...]]) -> Evidence:
+def _evidence(kept: Leaf) -> Evidence:
+    said = kept.record
     return Evidence(
-        id=row.id,
-        kind=row.kind,
-        database=row.database,
-        at=row.at,
-        verdict=Verdict(row.verdict),
-        measured=row.measured,
-        reasons=tuple(row.reasons),
+        id=said.id,
+        kind=said.kind,
+        database=said.database,
+        at=said.at,
+        verdict=Verdict(said.verdict),
+        measured=said.measured,
+        reasons=said.reasons,
     )
+
+
+async def leaves(
+    connection: AsyncConnection,
+    *,
+    database: str | None = None,
+    kind: str | None = None,
+    limit: int = 50,
+) -> tuple[Leaf, ...]:
+    """Leaves, newest first."""
+    query = sa.select(_leaf.c.seq, _leaf.c.content).order_by(_leaf.c.seq.desc()).limit(limit)
+    if database is not None:
+        query = query.where(_leaf.c.database == database)
+    if kind is not None:
+        query = query.where(_leaf.c.kind == kind)
+    return tuple(Leaf(*row) for row in await connection.execute(query))
+
+
+async def get(connection: AsyncConnection, which: str) -> Leaf:
+    """One leaf by its id or its number. Raises `NotFound`."""
+    named = _leaf.c.seq == int(which) if which.isdecimal() else _leaf.c.id == which
+    query = sa.select(_leaf.c.seq, _leaf.c.content).where(named)
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise NotFound(
+            f"there is no evidence {which!r}",
+            subject=f"evidence {which}",
+            hint="list it with `holdfast evidence list`",
+        )
+    return Leaf(*row)
+
+
+async def stretch(connection: AsyncConnection, span: Span) -> tuple[Leaf, ...]:
+    """The leaves of a span in their order."""
+    query = (
+        sa.select(_leaf.c.seq, _leaf.c.content)
+        .where(_leaf.c.seq >= span.begin, _leaf.c.seq < span.end)
+        .order_by(_leaf.c.seq)
+    )
+    return tuple(Leaf(*row) for row in await connection.execute(query))
+
+
+async def between(
+    connection: AsyncConnection, begin: datetime | None, end: datetime | None, size: int
+) -> Span:
+    """The shortest span of the first `size` leaves that holds all from `begin` to `end`."""
+    query = sa.select(sa.func.min(_leaf.c.seq), sa.func.max(_leaf.c.seq)).where(_leaf.c.seq < size)
+    if begin is not None:
+        query = query.where(_leaf.c.at >= begin)
+    if end is not None:
+        query = query.where(_leaf.c.at <= end)
+    first, last = (await connection.execute(query)).one()
+    return Span(0, 0) if first is None else Span(first, last + 1)
+
+
+async def now(connection: AsyncConnection) -> Tree:
+    """The tree as this transaction sees it."""
+    row = (await connection.execute(sa.select(tables.evidence_tree))).one_or_none()
+    if row is None:
+        raise Bug("the ledger's tree is gone from the control database")
+    return Tree(row.log, row.size, tree.root(_parts(row.peaks)))
+
+
+async def hashes(connection: AsyncConnection, spans: Iterable[Span]) -> tuple[bytes, ...]:
+    """The hash of each span, from O(log n) rows."""
+    wanted = list(spans)
+    nodes = {node for span in wanted for node in tree.nodes(span)}
+    kept = await _nodes(connection, nodes)
+
+    def lookup(node: Node) -> bytes:
+        parts = kept.get(node.completed_by, ())
+        if node.level >= len(parts):
+            raise NotFound(
+                f"leaf {node.completed_by} is gone from the ledger, or what was kept with it",
+                subject="evidence",
+                hint="see what happened to it with `holdfast evidence verify`",
+            )
+        return parts[node.level]
+
+    return tuple(tree.span_hash(span, lookup) for span in wanted)
+
+
+async def _nodes(
+    connection: AsyncConnection, nodes: Iterable[Node]
+) -> Mapping[int, tuple[bytes, ...]]:
+    wanted = sorted({node.completed_by for node in nodes})
+    query = sa.select(_leaf.c.seq, _leaf.c.hashes).where(
+        _leaf.c.seq == sa.any_(sa.cast(wanted, sa.ARRAY(sa.BigInteger)))
+    )
+    return {row.seq: _parts(row.hashes) for row in await connection.execute(query)}
+
+
+# -- heads -------------------------------------------------------------------------------------
+
+
+async def put_head(connection: AsyncConnection, signed: SignedHead) -> None:
+    """Add a signed head. Two of one number are refused by the table."""
+    head = signed.head
+    fresh = insert(tables.evidence_head).values(
+        number=head.number,
+        size=head.size,
+        at=head.at,
+        content=signed.text,
+        signature=signed.signature,
+    )
+    await connection.execute(fresh)
+
+
+async def last_head(connection: AsyncConnection) -> SignedHead | None:
+    """The newest head, None before the first one."""
+    table = tables.evidence_head
+    query = sa.select(table).order_by(table.c.number.desc()).limit(1)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else SignedHead(row.content, row.signature)
+
+
+async def heads(connection: AsyncConnection, *, after: int = -1) -> tuple[SignedHead, ...]:
+    """The heads beyond a number, oldest first."""
+    table = tables.evidence_head
+    query = sa.select(table).where(table.c.number > after).order_by(table.c.number)
+    return tuple(SignedHead(row.content, row.signature) for row in await connection.execute(query))

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.core.change import Json
 from holdfast.core.errors import Conflict, NotFound
-from holdfast.store import tables
+from holdfast.store import facts, tables
 
 FINISHED = ("succeeded", "failed", "cancelled")
 
@@ -32,7 +32,8 @@ class Operation:
     """One mutating verb. `state` is queued, running, succeeded, failed or cancelled.
 
     `database` is None for an operation on the site itself; `error` is what
-    `workflows.failure.to_json` makes of an error.
+    `workflows.failure.to_json` makes of an error. `slot` names the due moment of what the schedule
+    started: there is one operation a slot.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Operation:
     actor: str
     attempts: int
     revision: int
+    slot: str | None
 
     @property
     def is_finished(self) -> bool:
@@ -69,11 +71,12 @@ async def create(
     request: Mapping[str, Json],
     actor: str,
     refuse_if_busy: bool = False,
+    slot: str | None = None,
 ) -> Operation:
-    """Queue an operation.
+    """Queue an operation; who asked for it goes into the ledger.
 
     With `refuse_if_busy`, raises `Conflict` when another one on this database is queued or
-    running.
+    running. Raises `Conflict` for a slot that has its operation already.
     """
     if database is not None:
         # Orders the check below against another creation on the same database.
@@ -89,9 +92,19 @@ async def create(
         "state": "queued",
         "actor": actor,
         "created_at": sa.func.clock_timestamp(),
+        "slot": slot,
     }
-    statement = sa.insert(tables.operation).values(values).returning(tables.operation)
-    return Operation(*(await connection.execute(statement)).one())
+    once = tables.operation.c.slot
+    fresh = insert(tables.operation).values(values)
+    statement = fresh.on_conflict_do_nothing(
+        index_elements=[once], index_where=once.is_not(None)
+    ).returning(tables.operation)
+    row = (await connection.execute(statement)).one_or_none()
+    if row is None:
+        raise Conflict(f"the slot {slot} has its operation already", subject=f"slot {slot}")
+    operation = Operation(*row)
+    await facts.record_approval(connection, operation)
+    return operation
 
 
 async def _refuse_if_busy(connection: AsyncConnection, database: str) -> None:
@@ -217,9 +230,9 @@ async def finish(
     outcome: Mapping[str, Json] | None = None,
     error: Mapping[str, Json] | None = None,
 ) -> None:
-    """Record how it ended. A second record changes nothing: the first one stands."""
+    """Record how it ended, in the ledger too. A second record changes nothing: the first stands."""
     table = tables.operation
-    await connection.execute(
+    ended = await connection.execute(
         sa.update(table)
         .where(table.c.id == operation_id, table.c.state.in_(("queued", "running")))
         .values(
@@ -229,13 +242,17 @@ async def finish(
             finished_at=sa.func.clock_timestamp(),
             revision=table.c.revision + 1,
         )
+        .returning(table)
     )
+    row = ended.one_or_none()
     steps = tables.operation_step
     await connection.execute(
         sa.update(steps)
         .where(steps.c.operation_id == operation_id, steps.c.state == "pending")
         .values(state="skipped", revision=await next_revision(connection, operation_id))
     )
+    if row is not None:
+        await facts.record_end(connection, Operation(*row))
 
 
 async def request_cancel(connection: AsyncConnection, operation_id: str) -> Operation:

@@ -96,6 +96,13 @@ operation = sa.Table(
     sa.Column("actor", sa.Text, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, server_default=sa.text("0")),
     sa.Column("revision", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+    sa.Column("slot", sa.Text),
+    sa.Index(
+        "operation_one_a_slot",
+        "slot",
+        unique=True,
+        postgresql_where=sa.text("slot IS NOT NULL"),
+    ),
     sa.Index(
         "operation_one_running",
         "database",
@@ -148,18 +155,37 @@ operation_log = sa.Table(
     sa.UniqueConstraint("operation_id", "origin", name="operation_log_once"),
 )
 
-evidence = sa.Table(
-    "evidence",
+evidence_leaf = sa.Table(
+    "evidence_leaf",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("database", sa.Text, nullable=False),
     sa.Column("at", _MOMENT, nullable=False),
     sa.Column("verdict", sa.Text, nullable=False),
-    sa.Column("measured", JSONB, nullable=False),
-    sa.Column("reasons", JSONB, nullable=False),
-    sa.Column("operation_id", sa.Text),
-    sa.Index("evidence_latest", "database", "kind", "at"),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("hashes", sa.LargeBinary, nullable=False),
+    sa.Index("evidence_leaf_latest", "database", "kind", "at"),
+    sa.Index("evidence_leaf_by_time", "at"),
+)
+
+evidence_tree = sa.Table(
+    "evidence_tree",
+    metadata,
+    sa.Column("log", sa.Text, primary_key=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("peaks", sa.LargeBinary, nullable=False),
+)
+
+evidence_head = sa.Table(
+    "evidence_head",
+    metadata,
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("at", _MOMENT, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("signature", sa.LargeBinary, nullable=False),
 )
 
 backup = sa.Table(

@@ -181,7 +181,7 @@ async def _record(run: Run, cluster: Cluster, changes: list[Change]) -> Json:
                 verdict=Verdict.PROVEN,
                 measured={"ready_s": ready_s, "nodes": len(cluster.nodes)},
             )
-            await evidence.add(connection, proof, operation_id=run.operation_id)
+            await evidence.add(connection, proof, operation_id=run.operation_id, actor=run.actor)
     return {"ready_s": ready_s}
 
 

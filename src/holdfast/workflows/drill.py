@@ -193,7 +193,7 @@ async def _record(
         reasons=tuple(reasons),
     )
     async with run.platform.store.begin() as connection:
-        await evidence.add(connection, proof, operation_id=run.operation_id)
+        await evidence.add(connection, proof, operation_id=run.operation_id, actor=run.actor)
     kept = ("checks", "gap_s", "acknowledged", "lost", "redundant_after_s", "new_leader")
     return {
         "evidence": proof.id,

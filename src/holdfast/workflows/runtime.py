@@ -199,12 +199,13 @@ class Runtime:
         database: str | None,
         actor: str,
         refuse_if_busy: bool = False,
+        slot: str | None = None,
     ) -> Operation:
         """Queue an operation and return it at once.
 
         Raises `Invalid` for a kind that does not exist or a request that its workflow does not
         accept, and `Conflict` with `refuse_if_busy` when another operation on the database is
-        queued or running.
+        queued or running, or when the `slot` has its operation already.
         """
         workflow = self._workflows.get(kind)
         if workflow is None:
@@ -221,6 +222,7 @@ class Runtime:
                 request=request,
                 actor=actor,
                 refuse_if_busy=refuse_if_busy,
+                slot=slot,
             )
         self._work.set()
         return operation

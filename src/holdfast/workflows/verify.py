@@ -245,7 +245,7 @@ async def _record(
     proofs = _proofs(run, cluster, told, numbers, now)
     async with run.platform.store.begin() as connection:
         for proof in proofs:
-            await evidence.add(connection, proof, operation_id=run.operation_id)
+            await evidence.add(connection, proof, operation_id=run.operation_id, actor=run.actor)
     judged = layers.verdict(told, numbers)
     measured = measured_of(told, numbers)
     kept = (

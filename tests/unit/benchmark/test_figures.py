@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmark.figures import FIGURES, Bound, Figure, gaps, interactive, ready, throughput
+from benchmark.figures import FIGURES, Bound, Figure, evidence, gaps, interactive, ready, throughput
 
 
 def apply(seconds, steps=(), bare=5.0):
@@ -99,4 +99,20 @@ def test_a_bound_itself_is_kept():
 
 
 def test_every_benchmark_has_figures():
-    assert list(FIGURES) == ["ready", "gaps", "interactive", "throughput"]
+    assert list(FIGURES) == ["ready", "gaps", "interactive", "throughput", "evidence"]
+
+
+def test_the_ledger_is_judged_by_its_slowest_claims():
+    runs = [
+        {"what": "batch", "per_s": 9000.0, "size": 100_000},
+        {"what": "batch", "per_s": 1500.0, "size": 200_000},
+        {"what": "batch", "per_s": 1900.0, "size": 300_000},
+        {"what": "single", "writers": 1, "per_s": 300.0, "ms": 3.0},
+        {"what": "single", "writers": 4, "per_s": 400.0, "ms": 9.0},
+        {"what": "proof", "ms": 1.5, "p99_ms": 4.0, "leaves": 300_000},
+        {"what": "verify", "seconds": 12.0, "leaves": 300_000},
+    ]
+    append, single, proof, check = evidence(runs)
+    assert (append.value, append.worst, append.verdict) == (1900, 1500, "missed")
+    assert (single.values, single.verdict) == ((3.0,), "")
+    assert (proof.verdict, check.verdict) == ("pass", "pass")

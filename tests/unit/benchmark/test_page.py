@@ -21,7 +21,7 @@ def test_the_page_says_what_the_results_say(generated):
 
 def test_without_results_nothing_is_claimed_to_be_measured():
     text = page({})
-    assert text.count("not measured") == 4
+    assert text.count("not measured") == 5
     assert "pass" not in text
 
 
@@ -51,3 +51,17 @@ def test_results_come_back_as_they_were_kept(tmp_path):
     kept = result("throughput", [{"mode": "select", "path": "plain", "round": 1, "tps": 5.0}])
     save(tmp_path, kept)
     assert load(tmp_path) == {"throughput": kept}
+
+
+def test_the_ledger_s_runs_are_listed():
+    runs = [
+        {"what": "batch", "batch": 500, "size": 100_000, "per_s": 9000.0},
+        {"what": "single", "writers": 1, "per_s": 300.0, "ms": 3.0},
+        {"what": "single", "writers": 4, "per_s": 400.0, "ms": 9.123},
+        {"what": "proof", "leaves": 100_000, "ms": 1.5, "p99_ms": 4.0},
+        {"what": "verify", "round": 1, "leaves": 100_000, "seconds": 12.0},
+    ]
+    text = page({"evidence": result("evidence", runs)})
+    assert "| batches of 500 | 100,000 | 9,000 leaves/s |" in text
+    assert "| single, 4 at once |  | 400 leaves/s, median 9.12 ms |" in text
+    assert "at most 5 ms | 1.50 ms |" in text

@@ -15,6 +15,8 @@ FORBIDDEN = [
     ("system/a.py", "import holdfast.store"),
     ("store/a.py", "import holdfast.engines"),
     ("spec/a.py", "import holdfast.recovery"),
+    ("recovery/a.py", "import holdfast.evidence"),
+    ("evidence/a.py", "import holdfast.store"),
     ("engines/a.py", "import holdfast.workflows"),
     ("api/a.py", "import holdfast.cli"),
     ("node/a.py", "import holdfast.spec"),
@@ -38,7 +40,7 @@ ALLOWED = [
 ]
 ROOMS = [
     *("cli", "api", "console", "node", "app", "workflows", "engines", "providers", "store"),
-    *("system", "spec", "schema", "recovery", "insight", "access", "runbooks", "core"),
+    *("system", "spec", "schema", "recovery", "evidence", "insight", "access", "runbooks", "core"),
 ]
 
 

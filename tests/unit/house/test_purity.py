@@ -14,6 +14,7 @@ PURE = [
     "spec/model/tier.py",
     "schema/rules/postgresql/add_column.py",
     "recovery/checks/counts.py",
+    "evidence/tree.py",
     "insight/burn.py",
     "access/policies/age.py",
     "runbooks/checker.py",

@@ -8,6 +8,7 @@ import pytest
 
 from holdfast.core.promise import Evidence, Verdict
 from holdfast.recovery.promises import Terms, promises
+from holdfast.recovery.schedule import FAILOVER_DRILL, RESTORE_TEST, Attempt, Task, entry
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TIER_0 = Terms(rpo_s=0, rto_s=25, restore_test_every_s=86400, failover_drill_every_s=7 * 86400)
@@ -34,8 +35,8 @@ def proof(kind: str, measured: dict, age: timedelta = timedelta(minutes=1), verd
     return Evidence("e", kind, "orders", NOW - age, Verdict(verdict), measured, ())
 
 
-def lines(*evidence: Evidence, terms: Terms = TIER_0):
-    found = promises("orders", terms, {each.kind: each for each in evidence}, NOW)
+def lines(*evidence: Evidence, terms: Terms = TIER_0, entries=()):
+    found = promises("orders", terms, {each.kind: each for each in evidence}, NOW, entries)
     return {each.id: each for each in found}
 
 
@@ -110,3 +111,33 @@ def test_what_a_tier_does_not_demand_is_shown_only_where_it_was_proven():
 def test_how_long_a_restore_takes_is_known_even_if_nothing_could_be_compared():
     found = lines(proof("restore-test", RESTORE, verdict="unproven"))
     assert (found["restore"].verdict, found["restore-time"].verdict) == ("unproven", "proven")
+
+
+def scheduled(**drill):
+    test = Task("orders", RESTORE_TEST, "verify", {}, NOW, every=timedelta(days=1))
+    kill = Task("orders", FAILOVER_DRILL, "drill", {}, NOW, every=timedelta(days=7), **drill)
+    last = [Attempt(NOW - timedelta(minutes=1), True)]
+    return entry(test, last, NOW), entry(kill, last, NOW)
+
+
+def test_every_line_says_when_it_is_proven_again():
+    entries = scheduled()
+    found = lines(*ALL, entries=entries)
+    assert {id: each.next_at for id, each in found.items()} == {
+        "ready": None,
+        "loss": entries[1].start_at,
+        "resume": entries[1].start_at,
+        "restore": entries[0].start_at,
+        "restore-time": entries[0].start_at,
+    }
+    # Before it is too old to be proven.
+    assert found["restore"].next_at - NOW < timedelta(hours=23)
+
+
+def test_a_proof_that_nobody_makes_says_so_when_it_is_wanted():
+    entries = scheduled(in_window=True)
+    late = lines(proof("drill/kill-primary", DRILL, timedelta(days=8)), entries=entries)
+    assert (late["loss"].verdict, late["loss"].next_at) == ("unproven", None)
+    assert late["loss"].reason.startswith("overdue: proven 8 d")
+    assert late["loss"].reason.endswith("not scheduled: it has no maintenance window to run in")
+    assert lines(*ALL, entries=entries)["loss"].reason == ""

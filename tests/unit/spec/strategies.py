@@ -65,6 +65,9 @@ def databases() -> st.SearchStrategy[dict[str, Any]]:
             "deletionPolicy": st.sampled_from(["retain", "delete"]),
             "expires": st.dates().map(lambda day: day.isoformat()),
             "maintenanceWindow": st.sampled_from(["sun 02:00-04:00", "daily 23:30-00:30"]),
+            "schedule": st.dictionaries(
+                st.sampled_from(["backups", "restoreTests", "drills"]), st.booleans()
+            ),
             "labels": st.dictionaries(st.sampled_from(["a", "b-c", "d.e/f"]), prose),
             "verify": st.lists(
                 st.fixed_dictionaries(

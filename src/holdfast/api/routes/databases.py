@@ -34,12 +34,15 @@ async def get_parameters(name: str, plane: Plane) -> list[dict[str, Any]]:
 async def get_dsn(
     name: str,
     plane: Plane,
+    actor: Actor,
     role: str = "rw",
     pooled: bool = False,
     database: str | None = None,
 ) -> dict[str, str]:
-    """A libpq URI with its password."""
-    found = await databases.dsn(plane, name, role=role, pooled=pooled, database=database)
+    """A libpq URI with its password. Who got it is recorded as evidence."""
+    found = await databases.dsn(
+        plane, name, role=role, pooled=pooled, database=database, actor=actor
+    )
     return {"dsn": found}
 
 

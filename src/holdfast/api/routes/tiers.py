@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from holdfast.api.context import Plane
+from holdfast.api.context import Actor, Plane
 from holdfast.api.routes.plans import Documents
 from holdfast.app import tiers
 
@@ -19,7 +19,7 @@ async def get_tiers(plane: Plane) -> list[dict[str, Any]]:
 
 
 @router.put("")
-async def put_tiers(documents: Documents, plane: Plane) -> list[dict[str, Any]]:
+async def put_tiers(documents: Documents, plane: Plane, actor: Actor) -> list[dict[str, Any]]:
     """Take the tiers of these documents over. Databases change when they are applied again."""
-    taken = await tiers.take_over(plane, [text.source() for text in documents.sources])
+    taken = await tiers.take_over(plane, [text.source() for text in documents.sources], actor=actor)
     return [tier.to_json() for tier in taken]

@@ -6,12 +6,12 @@ import click
 
 from holdfast.cli import operate, options
 from holdfast.cli import output as printing
-from holdfast.cli.client import Client, connect
+from holdfast.cli.client import connect
 from holdfast.core.change import Json
 from holdfast.core.units import show_bytes
 from holdfast.providers.settings import Settings
 
-KINDS = ("databases", "tiers", "operations", "backups", "promises")
+KINDS = ("databases", "tiers", "operations", "backups", "promises", "schedule")
 
 
 @click.command(
@@ -20,6 +20,7 @@ Examples:
   holdfast get databases
   holdfast get databases orders -o json
   holdfast get backups orders
+  holdfast get schedule
 """
 )
 @click.argument("kind", type=click.Choice(KINDS))
@@ -27,9 +28,9 @@ Examples:
 @options.output
 @options.home
 def get(kind: str, name: str | None, output: str, where: Settings) -> None:
-    """List databases, tiers, operations, backups or promises.
+    """List databases, tiers, operations, backups, promises or what runs next.
 
-    With NAME: the one of that name; of backups and promises, those of that database.
+    With NAME: the one of that name; of backups, promises and the schedule, those of that database.
     """
     client = connect(where)
     if kind == "operations":
@@ -39,6 +40,8 @@ def get(kind: str, name: str | None, output: str, where: Settings) -> None:
         _show_tiers([tier for tier in client.get("tiers") if name in (None, tier["name"])], output)
     elif kind == "backups":
         _show_backups(client.get("backups", database=name), output)
+    elif kind == "schedule":
+        _show_schedule(client.get("schedule", database=name), output)
     elif kind == "promises":
         _show_promises(client.get("promises", database=name), output)
     elif name is None:
@@ -82,9 +85,11 @@ def describe(name: str, parameters: bool, output: str, where: Settings) -> None:
         return
     database = client.get("databases", name)
     if output == "table":
-        _describe(client, database)
+        _describe(database)
+        _show_schedule(client.get("schedule", database=name), "table")
+        click.echo(f"\nconnect: holdfast connect {name} [--dsn]")
     else:
-        printing.show(database, output)
+        printing.show({**database, "schedule": client.get("schedule", database=name)}, output)
 
 
 def _show_databases(found: list[Json], how: str) -> None:
@@ -106,7 +111,7 @@ def _is_up(node: Json) -> bool:
     return node["state"] in ("running", "streaming")
 
 
-def _describe(_client: Client, database: Json) -> None:
+def _describe(database: Json) -> None:
     for label in ("name", "phase", "owner", "environment", "tier", "size", "engine", "version"):
         click.echo(f"{label:<12} {database[label]}")
     click.echo()
@@ -129,7 +134,6 @@ def _describe(_client: Client, database: Json) -> None:
         for endpoint in database["endpoints"]
     ]
     click.echo(printing.table(endpoints, ["endpoint", "access", "hosts"]))
-    click.echo(f"connect: holdfast connect {database['name']} [--dsn]")
 
 
 def _show_tiers(found: list[Json], how: str) -> None:
@@ -167,6 +171,22 @@ def _show_backups(found: list[Json], how: str) -> None:
     printing.show(rows, how, columns={field: field for field in fields}, name="label")
 
 
+def _show_schedule(found: list[Json], how: str) -> None:
+    rows = found
+    if how == "table":
+        rows = [
+            {
+                **one,
+                "last": printing.age(one["last_at"]),
+                "next": printing.ahead(one["starts_at"]),
+                "late": printing.rough(one["late_s"]) if one["late_s"] else "",
+            }
+            for one in found
+        ]
+    fields = ("database", "task", "last", "next", "state", "late", "reason")
+    printing.show(rows, how, columns={field: field for field in fields}, name="task")
+
+
 def _bytes(count: int | None) -> str:
     return "" if count is None else show_bytes(count)
 
@@ -175,8 +195,16 @@ def _show_promises(found: list[Json], how: str) -> None:
     rows = found
     if how == "table":
         rows = [
-            {**one, "age": "" if one["age_s"] is None else printing.rough(one["age_s"])}
+            {
+                **one,
+                "age": "" if one["age_s"] is None else printing.rough(one["age_s"]),
+                "next": printing.ahead(one["next_at"]),
+                "evidence": one["evidence_id"],
+            }
             for one in found
         ]
-    fields = ("database", "statement", "target", "verdict", "measured", "age", "reason")
+    fields = (
+        *("database", "statement", "target", "verdict", "measured", "age", "next"),
+        *("evidence", "reason"),
+    )
     printing.show(rows, how, columns={field: field for field in fields}, name="id")

@@ -54,6 +54,10 @@ def _identifier(description: str) -> dict[str, Json]:
     }
 
 
+def _wanted(description: str) -> dict[str, Json]:
+    return {"type": "boolean", "default": True, "description": description}
+
+
 FIELDS: dict[str, Json] = {
     "type": "object",
     "description": "A database that a team asks for.",
@@ -192,6 +196,17 @@ FIELDS: dict[str, Json] = {
             "additionalProperties": {"type": "string", "maxLength": 200, "pattern": _LINE},
             "description": "Words of your own, such as a cost centre; the platform only shows "
             "them.",
+        },
+        "schedule": {
+            "type": "object",
+            "additionalProperties": False,
+            "description": "What the platform starts by itself at the tier's cadence. A proof that "
+            "is turned off is shown as unproven once the last one is too old.",
+            "properties": {
+                "backups": _wanted("Backups."),
+                "restoreTests": _wanted("Restore tests."),
+                "drills": _wanted("Failover drills, in the maintenance window."),
+            },
         },
         "verify": {
             "type": "array",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from holdfast.core.change import Json
 from holdfast.spec.model import DEFAULT_LAYERS, Synchronous
-from holdfast.spec.values import DURATION_PATTERN, SIZE_PATTERN
+from holdfast.spec.values import DURATION_PATTERN, SIZE_PATTERN, WINDOW_PATTERN
 
 
 def _duration(
@@ -222,6 +222,14 @@ FIELDS: dict[str, Json] = {
         "accessReview": _duration(
             "Who has access is reviewed at least so often.", "90d", least="1h"
         ),
+        "maintenanceWindow": {
+            "type": "string",
+            "pattern": WINDOW_PATTERN,
+            "format": "holdfast-window",
+            "description": "When disruptive work may run, in UTC, failover drills for example; for "
+            "databases whose documents name no window of their own.",
+            "examples": ["daily 02:00-05:00"],
+        },
         "mayExpire": {
             "type": "boolean",
             "default": False,
@@ -233,11 +241,12 @@ FIELDS: dict[str, Json] = {
             "uniqueItems": True,
             "items": {
                 "type": "string",
-                "pattern": r"^(connections|maintenanceWindow|parameters\.[a-z0-9_.*]+)$",
+                "pattern": r"^(connections|maintenanceWindow|schedule\.([a-zA-Z]+|\*)"
+                r"|parameters\.[a-z0-9_.*]+)$",
             },
             "description": "Fields in which a database may depart from the tier: `connections`, "
-            "`maintenanceWindow`, and parameters by name or pattern, such as "
-            "`parameters.autovacuum_*`.",
+            "`maintenanceWindow`, `schedule.drills` and the like, and parameters by name or "
+            "pattern, such as `parameters.autovacuum_*`.",
         },
     },
 }

@@ -15,6 +15,7 @@ from holdfast.spec.model.database import (
     Environment,
     ExtensionSpec,
     LogicalDatabase,
+    Scheduled,
 )
 from holdfast.spec.model.forms import (
     API_VERSION,
@@ -50,6 +51,7 @@ __all__ = [
     "NodeRange",
     "Proofs",
     "ResolvedDatabase",
+    "Scheduled",
     "SizeClass",
     "Synchronous",
     "TierSpec",

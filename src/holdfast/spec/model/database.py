@@ -107,6 +107,31 @@ class Canary:
 
 
 @dataclass(frozen=True, slots=True)
+class Scheduled:
+    """What the platform starts by itself at the tier's cadence."""
+
+    backups: bool = True
+    restore_tests: bool = True
+    drills: bool = True
+
+    def to_json(self) -> dict[str, Json]:
+        """Only what is turned off."""
+        told = {
+            "backups": self.backups,
+            "restoreTests": self.restore_tests,
+            "drills": self.drills,
+        }
+        return {name: wanted for name, wanted in told.items() if not wanted}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Scheduled:
+        """The inverse of `to_json`."""
+        return cls(
+            data.get("backups", True), data.get("restoreTests", True), data.get("drills", True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class DatabaseSpec:
     """A `Database` document.
 
@@ -134,6 +159,17 @@ class DatabaseSpec:
     maintenance_window: Window | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     canaries: tuple[Canary, ...] = ()
+    scheduled: Scheduled = Scheduled()
+
+    @property
+    def departures(self) -> tuple[tuple[str, ...], ...]:
+        """The fields that only stand in a document to depart from its tier, as paths."""
+        return (
+            *(("parameters", name) for name in self.parameters),
+            *([("connections",)] if self.connections is not None else []),
+            *([("maintenanceWindow",)] if self.maintenance_window is not None else []),
+            *(("schedule", name) for name in self.scheduled.to_json()),
+        )
 
     @property
     def extensions(self) -> tuple[str, ...]:
@@ -166,6 +202,7 @@ class DatabaseSpec:
                 else None,
                 "labels": dict(self.labels) or None,
                 "verify": [canary.to_json() for canary in self.canaries] or None,
+                "schedule": self.scheduled.to_json() or None,
             }
         )
 
@@ -196,6 +233,7 @@ class DatabaseSpec:
             maintenance_window=Window.parse(window) if window else None,
             labels=dict(sorted(data.get("labels", {}).items())),
             canaries=tuple(Canary.from_json(each) for each in canaries),
+            scheduled=Scheduled.from_json(data.get("schedule", {})),
         )
 
 

@@ -10,7 +10,7 @@ from holdfast.core.change import Json
 from holdfast.core.units import size_bytes
 from holdfast.spec.model.database import DatabaseSpec
 from holdfast.spec.model.tier import TierSpec
-from holdfast.spec.values import size_text
+from holdfast.spec.values import Window, size_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,11 @@ class ResolvedDatabase:
     def name(self) -> str:
         """The database's name."""
         return self.spec.name
+
+    @property
+    def maintenance_window(self) -> Window | None:
+        """When disruptive work may run: the document's own, else the tier's."""
+        return self.spec.maintenance_window or self.tier.maintenance_window
 
     def to_json(self) -> dict[str, Json]:
         """Plain JSON."""

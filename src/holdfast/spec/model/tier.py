@@ -11,7 +11,7 @@ from typing import Any
 from holdfast.core.change import Json
 from holdfast.core.units import duration_s, size_bytes
 from holdfast.spec.model.forms import API_VERSION, without_none
-from holdfast.spec.values import Schedule, duration_text, size_text
+from holdfast.spec.values import Schedule, Window, duration_text, size_text
 
 DEFAULT_LAYERS = "0-5"
 """All layers of proof that one restored copy can show."""
@@ -83,7 +83,8 @@ class TierSpec:
 
     `availability` is in percent. `patch_window_s` is how long a minor release of the engine may
     stay uninstalled. `overrides` holds names or shell patterns (`parameters.autovacuum_*`) of the
-    fields in which a database may depart from the tier.
+    fields in which a database may depart from the tier. `maintenance_window` is that of databases
+    whose documents name none.
     """
 
     name: str
@@ -103,6 +104,7 @@ class TierSpec:
     access_review_every_s: float
     may_expire: bool
     overrides: tuple[str, ...]
+    maintenance_window: Window | None = None
 
     def allows(self, path: str) -> bool:
         """Whether a database of this tier may set the field itself (`parameters.work_mem`)."""
@@ -140,12 +142,13 @@ class TierSpec:
             "accessReview": duration_text(self.access_review_every_s),
             "mayExpire": self.may_expire,
             "overrides": list(self.overrides),
+            **_window_json(self.maintenance_window),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TierSpec:
         """Read a validated `Tier` document."""
-        proofs = data.get("proofs", {})
+        proofs, window = data.get("proofs", {}), data.get("maintenanceWindow")
         return cls(
             name=data["name"],
             description=data.get("description", ""),
@@ -168,6 +171,7 @@ class TierSpec:
             access_review_every_s=_seconds(data["accessReview"]),
             may_expire=data.get("mayExpire", False),
             overrides=tuple(data.get("overrides", ())),
+            maintenance_window=Window.parse(window) if window else None,
         )
 
 
@@ -215,6 +219,10 @@ def _backup_json(backup: BackupPolicy) -> dict[str, Json]:
             "archiveTimeout": duration_text(backup.archive_timeout_s),
         }
     )
+
+
+def _window_json(window: Window | None) -> dict[str, Json]:
+    return {} if window is None else {"maintenanceWindow": str(window)}
 
 
 def _seconds(text: str | int) -> float:
