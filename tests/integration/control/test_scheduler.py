@@ -115,7 +115,7 @@ async def test_everything_due_is_done_one_after_the_other(site: Site) -> None:
     for _ in range(8):
         # A look at the clock within the window of the drills.
         now = site.clock.now()
-        site.clock.advance(((26 - now.hour) % 24 * 60 + 30 - now.minute) * 60)
+        site.clock.advance(((28 - now.hour) % 24 * 60 + 30 - now.minute) * 60)
         await scheduler.tick(control)
         under_way = await site.unfinished()
         assert sum(each.kind == "drill" for each in under_way) <= 1
