@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from holdfast.app import tiers
 from holdfast.app.tiers import TierChange
@@ -21,6 +22,9 @@ from holdfast.spec.suggest import nearest
 from holdfast.store import databases, plans
 from holdfast.store.plans import SavedPlan
 from holdfast.workflows.planning import RETAINED, planned_together
+
+_KEPT = timedelta(days=30)
+"""How long a plan can be looked at and applied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ async def make(control: Control, sources: Sequence[Source]) -> Plans:
     findings += [finding for each in made for finding in each.findings]
     saved = []
     async with control.platform.store.begin() as connection:
+        await plans.prune(connection, control.platform.clock.now() - _KEPT)
         for resolved, each in zip(resolution.databases, made, strict=True):
             plan_id = await plans.save(connection, each.plan, resolved.to_json())
             saved.append(await plans.get(connection, plan_id))

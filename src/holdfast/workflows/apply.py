@@ -31,6 +31,7 @@ from holdfast.workflows.planning import (
 from holdfast.workflows.run import Run, Step
 
 KIND = "apply"
+FIELDS = ("plan",)
 
 CHANGE_TIMEOUT_S = 1800.0
 _SETTLING = MOVING | {"configuration"}

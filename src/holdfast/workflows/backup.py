@@ -17,6 +17,7 @@ from holdfast.workflows.planning import cluster_of, doors
 from holdfast.workflows.run import Run
 
 KIND = "backup"
+FIELDS = ("kind",)
 KINDS = ("full", "diff", "incr")
 
 

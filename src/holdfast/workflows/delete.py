@@ -26,6 +26,7 @@ from holdfast.workflows.planning import DELETING, RETAINED, RETAINING, cluster_o
 from holdfast.workflows.run import Run
 
 KIND = "delete"
+FIELDS = ("mode",)
 MODES = ("retain-data", "purge")
 
 

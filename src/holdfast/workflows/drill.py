@@ -25,6 +25,7 @@ from holdfast.workflows.planning import cluster_of, doors
 from holdfast.workflows.run import Run
 
 KIND = "drill"
+FIELDS = ("drill", "scope")
 DRILLS = (criteria.ID,)
 _HEALTHY_WITHIN_S = 10.0
 

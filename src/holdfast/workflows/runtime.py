@@ -213,7 +213,7 @@ class Runtime:
                 f"there is no operation of the kind {kind!r}",
                 hint=f"Use one of {', '.join(self.kinds)}.",
             )
-        workflow.check(request)
+        workflow.refuse(request)
         async with self._store.begin() as connection:
             operation = await operations.create(
                 connection,

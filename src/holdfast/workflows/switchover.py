@@ -13,6 +13,7 @@ from holdfast.workflows.planning import cluster_of, doors
 from holdfast.workflows.run import Run
 
 KIND = "switchover"
+FIELDS = ("to",)
 
 
 async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:

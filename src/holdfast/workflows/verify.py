@@ -27,6 +27,7 @@ from holdfast.workflows.planning import cluster_of, doors
 from holdfast.workflows.run import Act, Run
 
 KIND = "verify"
+FIELDS = ("layers", "backup")
 _PROCESS = secrets.token_hex(8)
 """Tells this process from the next one, which does not take up a verification."""
 _ENDED = "the control plane ended during the verification"

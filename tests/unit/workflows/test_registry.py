@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import inspect
 
+import pytest
+
+from holdfast.core.errors import Invalid
 from holdfast.workflows.registry import workflows
 
 
@@ -15,3 +18,15 @@ def test_every_workflow_has_an_async_body_of_run_and_request() -> None:
         assert inspect.iscoroutinefunction(workflow.body)
         assert [*inspect.signature(workflow.body).parameters] == ["run", "request"]
         assert inspect.getdoc(workflow.body)
+
+
+def test_a_request_with_a_field_that_nobody_reads_is_refused() -> None:
+    with pytest.raises(Invalid) as caught:
+        workflows()["drill"].refuse({"drill": "kill-primary", "skope": "node", "x": 1})
+    findings = caught.value.findings
+    assert [each.subject for each in findings] == ["body.request.skope", "body.request.x"]
+    assert "drill has no field 'skope': it takes drill and scope" in findings[0].message
+    assert findings[0].hint == "did you mean scope?"
+    with pytest.raises(Invalid):
+        workflows()["verify"].refuse({"x": 1})
+    workflows()["drill"].refuse({"drill": "kill-primary"})

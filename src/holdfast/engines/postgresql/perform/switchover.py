@@ -22,7 +22,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from holdfast.core.errors import Conflict, Error, TimedOut
+from holdfast.core.errors import Conflict, Error, NotFound, TimedOut
 from holdfast.core.layout import etcd_prefix
 from holdfast.engines.postgresql.cluster import Cluster, Node
 from holdfast.engines.postgresql.doors import Doors, by_name
@@ -73,6 +73,7 @@ async def switch_over(
             subject=f"database {cluster.name}",
             hint="wait for the failover to end, then try again",
         )
+    refuse_needless(cluster, old, candidate)
     if leader not in (None, old.name):
         raise Conflict(
             f"{old.name} leads {cluster.name}, and not {leader} any more",
@@ -85,6 +86,31 @@ async def switch_over(
     async with in_step(cluster, old, doors):
         first = (await _able(cluster, old, candidate, doors))[0]
         return await _hand_over(cluster, old, [first], doors, reason=reason, candidate=first.name)
+
+
+def refuse_needless(cluster: Cluster, leader: Node, candidate: str | None) -> None:
+    """Raise `Conflict` or `NotFound` when nobody there is to take over, whatever their state."""
+    names = [node.name for node in cluster.nodes]
+    subject = f"database {cluster.name}"
+    if candidate is not None and candidate not in names:
+        raise NotFound(
+            f"{cluster.name} has no node {candidate!r}",
+            subject=subject,
+            hint=f"choose one of {', '.join(names)}",
+        )
+    if names == [leader.name]:
+        raise Conflict(
+            f"{leader.name} is the only node of {cluster.name}: there is nobody to hand over to",
+            subject=subject,
+            hint="write `nodes: 2` or more into its document, and apply it",
+        )
+    if candidate == leader.name:
+        raise Conflict(
+            f"{candidate} leads {cluster.name} already",
+            subject=subject,
+            hint=f"choose one of {', '.join(name for name in names if name != candidate)}, or "
+            "leave --to away",
+        )
 
 
 async def _hand_over(
