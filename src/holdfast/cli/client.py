@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from holdfast.core.change import Json
-from holdfast.core.errors import Error, NotFound
+from holdfast.core.errors import Error, Forbidden, NotFound
 from holdfast.core.layout import API_PORT, Site
 from holdfast.providers import local
 from holdfast.providers.settings import Settings
@@ -70,6 +70,8 @@ class Client:
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise self._unreachable(error) from error
+        if answer.status == 401:
+            raise self._unknown()
         return _result(answer.status, data)
 
     def _send(
@@ -107,6 +109,16 @@ class Client:
             hint="run `holdfast up`, then try again; `holdfast status` shows what is wrong",
         )
 
+    def _unknown(self) -> Forbidden:
+        """Our token is another one than the control plane's."""
+        return Forbidden(
+            f"the control plane at {self._site.api_url} does not know the token in "
+            f"{self._site.token_file}",
+            subject="token",
+            hint="see that --home or HOLDFAST_HOME names the home that it runs in, and that nobody "
+            "has changed that file",
+        )
+
 
 def connect(settings: Settings) -> Client:
     """A client of the site in this home. Raises `Unreachable` when there is none."""
@@ -132,8 +144,6 @@ def _token(site: Site) -> str:
 
 
 def _forbidden(path: Path) -> Error:
-    from holdfast.core.errors import Forbidden
-
     return Forbidden(
         f"{path} belongs to somebody else",
         subject="token",

@@ -140,9 +140,10 @@ def row(operation: Mapping[str, Json]) -> dict[str, Json]:
     }
 
 
-def show(operations: list[Mapping[str, Json]], how: str) -> None:
-    """Print operations; a report in Markdown is the caller's."""
+def show(operations: Json, how: str) -> None:
+    """Print operations, or one; a report in Markdown is the caller's."""
     if how == "markdown":
         return
-    rows = [row(one) if how == "table" else dict(one) for one in operations]
+    found = operations if isinstance(operations, list) else [operations]
+    rows = [row(one) for one in found] if how == "table" else operations
     output.show(rows, how, columns=COLUMNS, name="id")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,35 @@ class Duration(click.ParamType[float]):
             return duration_s(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class DatabaseName(click.ParamType[str]):
+    """The name of a database, there or not: nothing else is sent anywhere."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name itself."""
+        from holdfast.spec.names import NAME_PATTERN, NAME_RULE
+        from holdfast.spec.suggest import show
+
+        if not re.fullmatch(NAME_PATTERN, value):
+            self.fail(f"{show(value)} is no name of a database: {NAME_RULE}", param, ctx)
+        return str(value)
+
+
+class OperationId(click.ParamType[str]):
+    """The id of an operation, there or not."""
+
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The id itself."""
+        if not re.fullmatch(r"op-[a-z0-9]{1,32}", value):
+            self.fail(
+                f"{value!a} is no id of an operation: they look like op-7k2m9qwd4", param, ctx
+            )
+        return str(value)
 
 
 def _home(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> Settings:

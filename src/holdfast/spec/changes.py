@@ -96,9 +96,9 @@ def _refused(
     elif new.version > old.version:
         message = (
             f"the version cannot go up from {old.version} to {new.version} by an apply: "
-            "a major upgrade rewrites the catalog and is rehearsed first"
+            "a major upgrade rewrites the catalog, and this version of holdfast has none"
         )
-        hint = f"keep `version: {old.version}`; a major upgrade is an operation of its own"
+        hint = f"keep `version: {old.version}`, or dump and load into a new database"
         yield "version", old.version, new.version, message, hint
     if old.tier.checksums != new.tier.checksums:
         reason = (

@@ -162,12 +162,27 @@ def test_what_is_not_there(shared_plane: Plane) -> None:
     assert "there is no database 'nowhere'" in stderr
 
 
+def test_one_thing_is_printed_as_one_document(shared_plane: Plane) -> None:
+    code, stdout, stderr = _run(shared_plane, "get", "tiers", "tier-2", "-o", "yaml")
+    assert code == 0, stderr
+    assert stdout.startswith("apiVersion: holdfast/v1\nkind: Tier\nname: tier-2\n")
+    code, _, stderr = _run(shared_plane, "get", "tiers", "tier-9")
+    assert code == 7
+    assert "there is no tier 'tier-9'\n  hint: choose one of tier-0" in stderr
+    operation_id = shared_plane.submit("six")
+    code, stdout, _ = _run(shared_plane, "get", "operations", operation_id, "-o", "json")
+    assert (code, json.loads(stdout)["id"]) == (0, operation_id)
+    code, stdout, _ = _run(shared_plane, "get", "operations", operation_id)
+    assert stdout.splitlines()[1].split()[0] == operation_id
+
+
 def test_a_wrong_token_and_an_unreadable_one(running: Plane) -> None:
     token = running.folder / "api.token"
     token.write_text("another")
     code, _, stderr = _run(running, "op", "list")
     assert code == 6
-    assert "carries no valid token" in stderr
+    assert f"does not know the token in {token}" in stderr
+    assert "HOLDFAST_HOME" in stderr
     token.unlink()
     assert _run(running, "op", "list")[0] == 1
 

@@ -149,3 +149,25 @@ def test_completion_finds_commands() -> None:
         check=False,
     )
     assert answer.stdout.strip() == "plain,switchover"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(
+            [*verb.split(), name]
+            for verb in ("describe", "connect", "logs", "delete", "switchover", "get databases")
+            for name in ("../x", "a b", "x'; drop table y", "Köln", "$(id)", "")
+        ),
+        ["drill", "../x", "kill-primary"],
+        ["get", "operations", "../x"],
+        ["op", "cancel", "../x"],
+        ["op", "list", "--database", "../x"],
+    ],
+)
+def test_what_is_no_name_goes_nowhere(arguments: list[str]) -> None:
+    answer = CliRunner().invoke(cli, arguments, prog_name="holdfast")
+    assert answer.exit_code == 2
+    assert "is no name of a database: a name has 1 to 39" in answer.output or (
+        "is no id of an operation" in answer.output
+    )

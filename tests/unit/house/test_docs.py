@@ -64,9 +64,13 @@ def commands_in(page: Path) -> set[str]:
     return found
 
 
+STANDS_FOR = {"NAME": "orders", "ID": "op-7k2m9qwd4"}
+"""What a page writes where its reader writes a name of their own."""
+
+
 def words(command: str) -> list[str]:
     """The arguments of one command, without what a shell would do with its output."""
-    split = shlex.split(command, comments=True)[1:]
+    split = [STANDS_FOR.get(word, word) for word in shlex.split(command, comments=True)[1:]]
     ends = [place for place, word in enumerate(split) if word in ("|", ">", ">>", "&&", ";", "&")]
     return split[: ends[0]] if ends else split
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
-from holdfast.api.context import Actor, Plane
+from holdfast.api.context import Actor, Name, Plane
 from holdfast.api.routes.operations import Operation
 from holdfast.app import databases, logs
 
@@ -19,20 +19,20 @@ async def get_databases(plane: Plane) -> list[dict[str, Any]]:
 
 
 @router.get("/{name}")
-async def get_database(name: str, plane: Plane) -> dict[str, Any]:
+async def get_database(name: Name, plane: Plane) -> dict[str, Any]:
     """One database with its nodes and endpoints."""
     return (await databases.describe(plane, name)).to_json()
 
 
 @router.get("/{name}/parameters")
-async def get_parameters(name: str, plane: Plane) -> list[dict[str, Any]]:
+async def get_parameters(name: Name, plane: Plane) -> list[dict[str, Any]]:
     """The parameter baseline, each value with its reason and source."""
     return [asdict(each) for each in await databases.parameters(plane, name)]
 
 
 @router.get("/{name}/dsn")
 async def get_dsn(
-    name: str,
+    name: Name,
     plane: Plane,
     actor: Actor,
     role: str = "rw",
@@ -48,7 +48,7 @@ async def get_dsn(
 
 @router.get("/{name}/logs")
 async def get_logs(
-    name: str,
+    name: Name,
     plane: Plane,
     node: str | None = None,
     program: str | None = None,
@@ -61,7 +61,7 @@ async def get_logs(
 
 @router.delete("/{name}", status_code=202)
 async def delete_database(
-    name: str,
+    name: Name,
     plane: Plane,
     actor: Actor,
     mode: Literal["retain-data", "purge"] | None = None,

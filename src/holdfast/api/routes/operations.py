@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from holdfast.api.context import Actor, Plane
+from holdfast.api.context import Actor, Name, Plane
 from holdfast.app import operations
 
 router = APIRouter(prefix="/v1/operations", tags=["operations"])
@@ -22,7 +22,7 @@ class Wanted(_Model):
     """An operation to start. `on_conflict` is what to do when the database is busy."""
 
     kind: str = Field(max_length=64)
-    database: str | None = Field(default=None, max_length=63)
+    database: Name | None = None
     request: dict[str, Any] = Field(default_factory=dict)
     on_conflict: Literal["wait", "refuse"] = "wait"
 
@@ -93,7 +93,7 @@ async def post_operation(wanted: Wanted, plane: Plane, actor: Actor) -> Operatio
 @router.get("")
 async def get_operations(
     plane: Plane,
-    database: str | None = None,
+    database: Name | None = None,
     state: Annotated[list[State] | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
 ) -> list[Operation]:

@@ -26,7 +26,7 @@ Examples:
   psql "$(holdfast connect orders --dsn)"
 """,
 )
-@click.argument("name")
+@click.argument("name", type=options.DatabaseName())
 @click.argument("psql_arguments", nargs=-1, metavar="[-- PSQL-ARGUMENTS...]")
 @click.option("--role", default="rw", show_default=True, help="rw, ro, migrator or owner.")
 @click.option("--ro", is_flag=True, help="The same as --role ro.")

@@ -119,7 +119,7 @@ class Demo:
         for line in path.read_text(encoding="utf-8").splitlines():
             self.stage.say(f"    {line}")
         self.program.holdfast("apply", str(path), "--yes")
-        (found,) = json.loads(self.program.silent("get", "databases", NAME, "-o", "json"))
+        found = json.loads(self.program.silent("get", "databases", NAME, "-o", "json"))
         nodes = ", ".join(f"{node['name']} {node['role']}" for node in found["nodes"])
         self.stage.done(f"ready: {nodes}; TLS everywhere, pooled, first backup taken")
 

@@ -8,6 +8,7 @@ from holdfast.cli import operate, options
 from holdfast.cli import output as printing
 from holdfast.cli.client import connect
 from holdfast.core.change import Json
+from holdfast.core.errors import NotFound
 from holdfast.core.units import show_bytes
 from holdfast.providers.settings import Settings
 
@@ -30,24 +31,44 @@ Examples:
 def get(kind: str, name: str | None, output: str, where: Settings) -> None:
     """List databases, tiers, operations, backups, promises or what runs next.
 
-    With NAME: the one of that name; of backups, promises and the schedule, those of that database.
+    With NAME: the one of that name, and as JSON or YAML itself instead of a list; of backups,
+    promises and the schedule, those of that database.
     """
+    name = _checked(kind, name)
     client = connect(where)
-    if kind == "operations":
-        found = client.get("operations") if name is None else [client.get("operations", name)]
-        operate.show(found, output)
-    elif kind == "tiers":
-        _show_tiers([tier for tier in client.get("tiers") if name in (None, tier["name"])], output)
-    elif kind == "backups":
+    if kind == "backups":
         _show_backups(client.get("backups", database=name), output)
     elif kind == "schedule":
         _show_schedule(client.get("schedule", database=name), output)
     elif kind == "promises":
         _show_promises(client.get("promises", database=name), output)
-    elif name is None:
-        _show_databases(client.get("databases"), output)
+    elif kind == "tiers":
+        tiers = client.get("tiers")
+        _show_tiers(tiers if name is None else _tier(tiers, name), output)
     else:
-        _show_databases([client.get("databases", name)], output)
+        show = _show_databases if kind == "databases" else operate.show
+        show(client.get(kind) if name is None else client.get(kind, name), output)
+
+
+def _checked(kind: str, name: str | None) -> str | None:
+    """The name, if it can be one of this kind. Raises a usage error."""
+    if name is None or kind == "tiers":
+        return name
+    wanted = options.OperationId() if kind == "operations" else options.DatabaseName()
+    context = click.get_current_context()
+    parameter = next(each for each in context.command.params if each.name == "name")
+    return wanted.convert(name, parameter, context)
+
+
+def _tier(tiers: list[Json], name: str) -> Json:
+    for tier in tiers:
+        if tier["name"] == name:
+            return tier
+    raise NotFound(
+        f"there is no tier {name!r}",
+        subject="tiers",
+        hint=f"choose one of {', '.join(tier['name'] for tier in tiers)}",
+    )
 
 
 @click.command(
@@ -57,7 +78,7 @@ Examples:
   holdfast promises orders
 """
 )
-@click.argument("name", required=False)
+@click.argument("name", type=options.DatabaseName(), required=False)
 @options.output
 @options.home
 def promises(name: str | None, output: str, where: Settings) -> None:
@@ -73,7 +94,7 @@ Examples:
   holdfast describe orders -o json
 """
 )
-@click.argument("name")
+@click.argument("name", type=options.DatabaseName())
 @click.option("--parameters", is_flag=True, help="Every parameter with its reason and source.")
 @options.output
 @options.home
@@ -92,7 +113,7 @@ def describe(name: str, parameters: bool, output: str, where: Settings) -> None:
         printing.show({**database, "schedule": client.get("schedule", database=name)}, output)
 
 
-def _show_databases(found: list[Json], how: str) -> None:
+def _show_databases(found: Json, how: str) -> None:
     rows = found
     if how == "table":
         rows = [
@@ -101,7 +122,7 @@ def _show_databases(found: list[Json], how: str) -> None:
                 "ready": f"{sum(_is_up(node) for node in one['nodes'])}/{len(one['nodes'])}",
                 "age": printing.age(one["created_at"]),
             }
-            for one in found
+            for one in _listed(found)
         ]
     fields = ("name", "phase", "ready", "leader", "tier", "size", "version", "environment", "age")
     printing.show(rows, how, columns={field: field for field in fields})
@@ -136,10 +157,14 @@ def _describe(database: Json) -> None:
     click.echo(printing.table(endpoints, ["endpoint", "access", "hosts"]))
 
 
-def _show_tiers(found: list[Json], how: str) -> None:
+def _listed(found: Json) -> list[Json]:
+    return found if isinstance(found, list) else [found]
+
+
+def _show_tiers(found: Json, how: str) -> None:
     rows = found
     if how == "table":
-        rows = [{**one, "nodes": one["nodes"]["default"]} for one in found]
+        rows = [{**one, "nodes": one["nodes"]["default"]} for one in _listed(found)]
     fields = ("name", "availability", "rpo", "rto", "nodes", "synchronous", "description")
     printing.show(rows, how, columns={field: field for field in fields})
 

@@ -16,10 +16,11 @@ Examples:
   holdfast logs orders --node orders-2 --program patroni --lines 200
 """
 )
-@click.argument("name")
+@click.argument("name", type=options.DatabaseName())
 @click.option("--node", metavar="NODE", help="Of one node only.")
 @click.option("--program", metavar="PROGRAM", help="Of one program only: postgresql, patroni, ...")
-@click.option("--lines", type=click.IntRange(1, 10_000), default=20, show_default=True)
+@click.option("--lines", type=click.IntRange(1, 10_000), default=20, show_default=True,
+              help="How many of each log.")  # fmt: skip
 @options.home
 def logs(name: str, node: str | None, program: str | None, lines: int, where: Settings) -> None:
     """Print the logs of a database's nodes.

@@ -33,13 +33,16 @@ Examples:
   holdfast op list -o json
 """,
 )
-@click.option("--database", metavar="NAME", help="Of one database only.")
+@click.option(
+    "--database", type=options.DatabaseName(), metavar="NAME", help="Of one database only."
+)
 @click.option(
     "--state",
     type=click.Choice(["queued", "running", "succeeded", "failed", "cancelled"]),
     help="In one state only.",
 )
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True,
+              help="How many at most.")  # fmt: skip
 @options.output
 @options.home
 def list_operations(
@@ -57,7 +60,7 @@ Examples:
   holdfast op show op-7k2m9qwd4 --log
 """
 )
-@click.argument("operation_id", metavar="ID")
+@click.argument("operation_id", metavar="ID", type=options.OperationId())
 @click.option("--log", is_flag=True, help="Print its log too.")
 @options.output
 @options.home
@@ -111,8 +114,9 @@ Examples:
   holdfast op watch op-7k2m9qwd4 --timeout 10m
 """
 )
-@click.argument("operation_id", metavar="ID")
-@click.option("--timeout", "timeout_s", type=options.Duration(), metavar="DURATION")
+@click.argument("operation_id", metavar="ID", type=options.OperationId())
+@click.option("--timeout", "timeout_s", type=options.Duration(), metavar="DURATION",
+              help="Stop watching after this long (30s, 10m); the operation goes on.")  # fmt: skip
 @options.output
 @options.home
 def watch(operation_id: str, timeout_s: float | None, output: str, where: Settings) -> None:
@@ -128,7 +132,7 @@ Examples:
   holdfast op cancel op-7k2m9qwd4
 """
 )
-@click.argument("operation_id", metavar="ID")
+@click.argument("operation_id", metavar="ID", type=options.OperationId())
 @options.output
 @options.home
 def cancel(operation_id: str, output: str, where: Settings) -> None:

@@ -46,7 +46,7 @@ Examples:
   holdfast backup orders --kind full --no-wait
 """
 )
-@click.argument("name")
+@click.argument("name", type=options.DatabaseName())
 @click.option(
     "--kind",
     type=click.Choice(["full", "diff", "incr"]),
@@ -70,7 +70,7 @@ Examples:
   holdfast verify orders --backup 20261120-010203F -o markdown
 """
 )
-@click.argument("name")
+@click.argument("name", type=options.DatabaseName())
 @click.option(
     "--layers",
     metavar="LAYERS",
@@ -96,7 +96,7 @@ Examples:
   holdfast drill orders kill-primary --scope node --yes
 """
 )
-@click.argument("name")
+@click.argument("name", type=options.DatabaseName())
 @click.argument("drill_id", metavar="DRILL")
 @click.option(
     "--scope",
@@ -127,7 +127,7 @@ Examples:
   holdfast switchover orders --to orders-2
 """
 )
-@click.argument("name")
+@click.argument("name", type=options.DatabaseName())
 @click.option("--to", metavar="NODE", help="The node that shall lead.  [default: the best one]")
 @options.waiting
 @options.output
@@ -148,7 +148,7 @@ Examples:
   holdfast delete orders --purge
 """
 )
-@click.argument("name")
+@click.argument("name", type=options.DatabaseName())
 @click.option("--force-retain-data", "mode", flag_value="retain-data", default=None,
               help="Keep the backups; a final one is taken and read back first.")  # fmt: skip
 @click.option("--purge", "mode", flag_value="purge", help="Leave nothing, backups included.")
