@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import ssl
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ _DATABASE_WAIT_S = 120.0
 _LOST_LOCK_EXIT = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Listener:
     """Where the API listens, and with what it proves who it is."""
 
@@ -33,6 +34,12 @@ class Listener:
     port: int
     certificate: Path
     key: Path
+    context: ssl.SSLContext | None = None
+
+    def reread(self) -> None:
+        """Show the certificate that is in its file now, on every new connection."""
+        if self.context is not None:
+            self.context.load_cert_chain(self.certificate, self.key)
 
 
 class _Server(uvicorn.Server):
@@ -80,23 +87,24 @@ async def serve(
 
 
 async def _answer(control: Control, listener: Listener, token: Callable[[], str]) -> None:
-    server = _Server(
-        uvicorn.Config(
-            application(control, token=token),
-            host=listener.address,
-            port=listener.port,
-            ssl_certfile=listener.certificate,
-            ssl_keyfile=listener.key,
-            http="h11",
-            loop="asyncio",
-            ws="none",
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
+    config = uvicorn.Config(
+        application(control, token=token),
+        host=listener.address,
+        port=listener.port,
+        ssl_certfile=listener.certificate,
+        ssl_keyfile=listener.key,
+        http="h11",
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=1,
     )
+    config.load()
+    listener.context = config.ssl
+    server = _Server(config)
     await server.serve()
     if not server.started:
         raise SystemExit(1)

@@ -131,16 +131,27 @@ def furnish(doors: SiteDoors) -> None:
     FileKeyWrapper(Path(site.secrets / "master.key")).ensure()
     doors.box.ensure()
     doors.authority.ensure(f"holdfast {site.id}")
-    identity = doors.identity
-    doors.authority.ensure_pair(
-        Path(identity.certificate), Path(identity.key), pki.Request(CONTROL_NAME, server=False)
-    )
-    etcd_identity = doors.etcd_identity
-    doors.authority.ensure_pair(
-        Path(etcd_identity.certificate), Path(etcd_identity.key), pki.Request("", server=False)
-    )
-    doors.authority.ensure_pair(
-        *doors.api_certificate, pki.Request(API_NAME, (site.api_address,), client=False)
-    )
+    certify(doors)
     if not Path(site.token_file).exists():
         write_file(Path(site.token_file), password(48).encode() + b"\n", 0o600)
+
+
+def certify(doors: SiteDoors) -> dict[str, str]:
+    """Issue those of the control plane's own certificates that are due.
+
+    Gives the reason of each by its path. Programs that run have to be told of it.
+    """
+    identity, etcd_identity = doors.identity, doors.etcd_identity
+    wanted = (
+        (identity.certificate, identity.key, pki.Request(CONTROL_NAME, server=False)),
+        (etcd_identity.certificate, etcd_identity.key, pki.Request("", server=False)),
+        (
+            *doors.api_certificate,
+            pki.Request(API_NAME, (doors.site.api_address,), client=False),
+        ),
+    )
+    reasons = {
+        str(certificate): doors.authority.ensure_pair(Path(certificate), Path(key), request)
+        for certificate, key, request in wanted
+    }
+    return {path: reason for path, reason in reasons.items() if reason is not None}

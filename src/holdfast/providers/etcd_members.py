@@ -90,17 +90,30 @@ def prepare(site: Site, authority: SiteAuthority) -> None:
         for path in (folder, folder / "data", folder / "pki"):
             if not path.exists():
                 make_folder(path, 0o700, site.os_user)
-        address = site.etcd_addresses[member - 1]
+    certify(site, authority)
+    _configure(site)
+
+
+def certify(site: Site, authority: SiteAuthority) -> dict[str, str]:
+    """Issue those of the members' certificates that are due. Gives the reason of each by its path.
+
+    Members read them at every handshake, so none has to be told.
+    """
+    found: dict[str, str] = {}
+    for member, address in zip(MEMBERS, site.etcd_addresses, strict=True):
+        folder = Path(site.etcd(member)) / "pki"
         # For servers and clients: members are each other's clients, and so is the JSON gateway.
-        authority.ensure_pair(
-            folder / "pki" / "member.crt",
-            folder / "pki" / "member.key",
+        reason = authority.ensure_pair(
+            folder / "member.crt",
+            folder / "member.key",
             # Members check where a peer comes from, and on loopback the kernel lets every
             # connection come from 127.0.0.1.
             pki.Request(program_of(member), (address, "127.0.0.1")),
             owner=site.os_user,
         )
-    _configure(site)
+        if reason is not None:
+            found[str(folder / "member.crt")] = reason
+    return found
 
 
 async def readmit(site: Site, client: EtcdClient, member: int, *, timeout_s: float = 30.0) -> None:

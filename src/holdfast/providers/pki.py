@@ -121,6 +121,11 @@ def is_valid(certificate: bytes, now: datetime) -> bool:
     return found.not_valid_before_utc <= now <= found.not_valid_after_utc
 
 
+def ends(certificate: bytes) -> datetime:
+    """The last moment of the certificate's life. Raises ValueError for what is none."""
+    return x509.load_pem_x509_certificate(certificate).not_valid_after_utc
+
+
 def belong_together(certificate: bytes, key: bytes) -> bool:
     """Whether the key is the certificate's."""
     try:

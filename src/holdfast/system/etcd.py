@@ -90,6 +90,10 @@ class EtcdClient(EtcdUsers):
         """Close all connections."""
         await self._gateway.close()
 
+    def reread(self) -> None:
+        """Show the certificate that is in its file now, on every new connection."""
+        self._gateway.reread()
+
     async def get(self, key: str) -> Value | None:
         """The key's value, None when there is no such key."""
         answer = await self._gateway.call("/v3/kv/range", {"key": _coded(key)})

@@ -49,8 +49,10 @@ class Gateway:
         self._token = ""
         self._timeout_s = timeout_s
         self._login = asyncio.Lock()
+        self._identity = identity
+        self._context = client_context(identity)
         self._http = httpx.AsyncClient(
-            verify=client_context(identity),
+            verify=self._context,
             timeout=httpx.Timeout(timeout_s, connect=min(1.0, timeout_s)),
             trust_env=False,
         )
@@ -59,6 +61,10 @@ class Gateway:
     def endpoints(self) -> tuple[str, ...]:
         """Client URLs of the members, in the order in which they are asked."""
         return tuple(self._endpoints)
+
+    def reread(self) -> None:
+        """Show the certificate that is in its file now, on every new connection."""
+        self._context.load_cert_chain(self._identity.certificate, self._identity.key)
 
     async def close(self) -> None:
         """Close all connections."""

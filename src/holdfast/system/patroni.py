@@ -38,8 +38,9 @@ class PatroniClient:
         self._port = port
         self._timeout_s = timeout_s
         self._auth = None if password is None else httpx.BasicAuth(OPERATOR, password)
+        self._context = client_context(identity) if http is None else None
         self._http = http or httpx.AsyncClient(
-            verify=client_context(identity), timeout=timeout_s, trust_env=False
+            verify=self._context or False, timeout=timeout_s, trust_env=False
         )
 
     async def __aenter__(self) -> Self:
@@ -56,6 +57,11 @@ class PatroniClient:
     async def close(self) -> None:
         """Close all connections."""
         await self._http.aclose()
+
+    def reread(self) -> None:
+        """Show the certificate that is in its file now, on every new connection."""
+        if self._context is not None:
+            self._context.load_cert_chain(self._identity.certificate, self._identity.key)
 
     def as_operator(self, password: str) -> PatroniClient:
         """The same client, allowed to change things: it shows the cluster's password as well.

@@ -136,3 +136,7 @@ def test_engine_gets_pairs_and_faults(tmp_path: Path) -> None:
     assert "CN=orders-2" in authority.fault(certificate, key, "orders-2", ["127.77.13.11"])
     _, another = authority.issue("orders-1", ["127.77.13.11"])
     assert "belong together" in authority.fault(certificate, another, "orders-1", ["127.77.13.11"])
+
+
+def test_a_certificate_says_when_it_ends() -> None:
+    assert pki.ends(ISSUED.certificate) == NOW + timedelta(days=90)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 import click
 
-from holdfast.app import site
+from holdfast.app import site, site_certificates
 from holdfast.app.site import Part, Step
 from holdfast.cli import exit_codes, options
 from holdfast.cli import output as printing
 from holdfast.cli.client import Unreachable
 from holdfast.core.change import Json
 from holdfast.core.errors import NotFound
+from holdfast.core.render_findings import render_text
 from holdfast.core.units import show_duration
 from holdfast.providers.settings import Settings
 
@@ -73,10 +75,11 @@ Examples:
 def status(output: str, where: Settings) -> None:
     """Show every part of the platform.
 
-    Exits with 1 when any part is not healthy.
+    Exits with 1 when any part is not healthy. A certificate that ends within 30 days is a warning.
     """
     try:
         parts = asyncio.run(site.status(where))
+        soon = site_certificates.ending(where, datetime.now(UTC))
     except NotFound as error:
         raise Unreachable(
             error.message, subject=error.subject, hint="start one with `holdfast up`"
@@ -84,6 +87,7 @@ def status(output: str, where: Settings) -> None:
     rows = [_row(part, people=output == "table") for part in parts]
     fields = ("name", "state", "health", "pid", "uptime", "detail")
     printing.show(rows, output, columns={field: field for field in fields})
+    click.echo(render_text(soon), err=True, nl=False)
     if not all(part.healthy for part in parts):
         raise click.exceptions.Exit(exit_codes.FAILED)
 

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Mapping
 
 from holdfast.core.change import Json, Resource
-from holdfast.engines.postgresql.cluster import Cluster
+from holdfast.engines.postgresql.cluster import Cluster, Node
 from holdfast.engines.postgresql.doors import Doors
-from holdfast.engines.postgresql.render import Certificate, Template
+from holdfast.engines.postgresql.render import Certificate, Template, node_certificates
 
 OTHER = "another content"
 
@@ -68,6 +68,12 @@ async def _certificate(wanted: Certificate, doors: Doors) -> Json:
         return None
     good = {"common_name": wanted.common_name, "addresses": list(wanted.addresses)}
     return {**good, "fault": fault} if fault else good
+
+
+async def due(node: Node, doors: Doors) -> bool:
+    """Whether one of the node's certificates is there and has to be issued anew."""
+    faults = [await certificate_fault(each, doors) for each in node_certificates(node)]
+    return any(faults)
 
 
 async def certificate_fault(wanted: Certificate, doors: Doors) -> str | None:

@@ -88,6 +88,11 @@ async def certificates(change: Change, cluster: Cluster, doors: Doors) -> None:
     """Issue the certificates that are missing or at fault; the key never leaves the node."""
     node = node_of(change, cluster)
     assert node is not None
+    await renew(node, cluster, doors)
+
+
+async def renew(node: Node, cluster: Cluster, doors: Doors) -> None:
+    """Issue what is due on one node, and have its programs read it; none of them restarts."""
     issued = []
     for wanted in node_certificates(node):
         if await certificate_fault(wanted, doors) == "":

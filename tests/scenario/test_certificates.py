@@ -1,0 +1,128 @@
+"""Certificates near their end are renewed by the control plane, and nothing restarts for it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import struct
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from holdfast.providers import etcd_members
+from holdfast.providers.doors import SiteDoors, certify, open_site
+from holdfast.providers.settings import Settings
+from holdfast.system.clock import SystemClock
+from holdfast.system.files import write_file
+from tests.scenario.site import RealSite, Writer, until
+
+NAME = "sealed"
+NOW = SystemClock().now()
+MADE = NOW - timedelta(days=340)
+"""When the certificates of this test say that they were made: 25 days of 365 are left."""
+
+
+@pytest.fixture(scope="module")
+def node(site: RealSite) -> Iterator[Any]:
+    """The only node of a database, with a table to write to."""
+    site.apply(site.document(NAME))
+    with psycopg.connect(site.dsn(NAME, "--role", "migrator"), autocommit=True) as connection:
+        connection.execute(Writer.TABLE)
+    yield site.describe(NAME)["nodes"][0]
+    site.run("delete", NAME, "--purge", "--yes")
+
+
+def age(site: RealSite) -> None:
+    """Put certificates of long ago into every place, as if the site had run since then."""
+    doors = open_site(Settings(site.home), now=lambda: MADE)
+    assert len(certify(doors)) == 3
+    assert len(etcd_members.certify(doors.site, doors.authority)) == 3
+    for path in site.home.glob(f"clusters/{NAME}/*/pki/*.crt"):
+        _age(path, doors)
+
+
+def _age(path: Path, doors: SiteDoors) -> None:
+    found = x509.load_pem_x509_certificate(path.read_bytes())
+    names = [str(each.value) for each in found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    addresses: list[str] = []
+    for extension in found.extensions:
+        if isinstance(extension.value, x509.SubjectAlternativeName):
+            addresses = extension.value.get_values_for_type(x509.DNSName)
+    certificate, key = doors.authority.issue("".join(names), addresses)
+    write_file(path.with_suffix(".key"), key, 0o600, doors.site.os_user)
+    write_file(path, certificate, 0o644, doors.site.os_user)
+
+
+def begins(site: RealSite, address: str, port: int, *, postgresql: bool = False) -> datetime:
+    """From when on the certificate counts that a server shows right now."""
+    identity = site.doors.etcd_identity if port == 2379 else site.doors.identity
+    context = ssl.create_default_context(cafile=identity.ca)
+    context.load_cert_chain(identity.certificate, identity.key)
+    with socket.create_connection((address, port), timeout=5) as plain:
+        if postgresql:
+            plain.sendall(struct.pack("!ii", 8, 80877103))
+            assert plain.recv(1) == b"S"
+        with context.wrap_socket(plain, server_hostname=address) as shown:
+            found = x509.load_der_x509_certificate(shown.getpeercert(True) or b"")
+            return found.not_valid_before_utc
+
+
+def pids(site: RealSite) -> dict[str, int]:
+    """Processes that a renewal has no reason to touch; agents and the control plane are others."""
+    parts = {part["name"]: part["pid"] for part in site.json("status")}
+    postmaster = Path(site.layout.node(NAME, 1).data, "postmaster.pid").read_text().split()[0]
+    return {
+        "postmaster": int(postmaster),
+        **{
+            name: pid
+            for name, pid in parts.items()
+            if name.startswith(("etcd", NAME)) and not name.endswith("agent")
+        },
+    }
+
+
+def renewals(site: RealSite) -> list[str]:
+    rows = site.control_rows(
+        f"select state from operation where kind = 'renew' and database = '{NAME}'"
+    )
+    return [state for (state,) in rows]
+
+
+def test_they_are_renewed_in_time_and_nobody_notices(site: RealSite, node: Any) -> None:
+    assert "certificate" not in site.run("status").err
+    age(site)
+    assert "it ends in 24 days, on" in site.run("status").err
+    before = pids(site)
+    (plane,) = (part["pid"] for part in site.json("status") if part["name"] == "control-plane")
+    with Writer(site.dsn(NAME, "--pooled")) as writer:
+        # It looks at its start and every hour; the test does not want to wait that long.
+        os.kill(plane, 9)
+        until(lambda: renewals(site) == ["succeeded"], deadline_s=60, what="the renewal")
+        servers = [
+            (site.layout.api_address, 7474, False),
+            (node["address"], 8008, False),
+            (node["address"], 5432, True),
+            (node["address"], 6432, True),
+            (node["address"], 6433, True),
+            *((address, 2379, False) for address in site.layout.etcd_addresses),
+        ]
+        for address, port, postgresql in servers:
+            until(
+                lambda at=(address, port), how=postgresql: (
+                    begins(site, *at, postgresql=how) > NOW - timedelta(days=2)
+                ),
+                deadline_s=20,
+                what=f"a new certificate at {address}:{port}",
+            )
+    assert writer.failures == []
+    assert pids(site) == before
+    assert "certificate" not in site.run("status").err
+    assert site.run("plan", site.document(NAME), "--detailed-exitcode").exit_code == 0
+    assert renewals(site) == ["succeeded"]
