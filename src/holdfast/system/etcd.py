@@ -133,12 +133,6 @@ class EtcdClient(EtcdUsers):
             [_unchanged(key, mod_revision)], [{"request_put": _put(key, value, lease)}]
         )
 
-    async def compare_and_delete(self, key: str, *, mod_revision: int) -> bool:
-        """Remove the key if its last change is still `mod_revision`."""
-        return await self.transact(
-            [_unchanged(key, mod_revision)], [{"request_delete_range": {"key": _coded(key)}}]
-        )
-
     async def transact(
         self, compare: Sequence[Mapping[str, Json]], success: Sequence[Mapping[str, Json]]
     ) -> bool:
@@ -148,13 +142,8 @@ class EtcdClient(EtcdUsers):
         return bool(answer.get("succeeded", False))
 
     async def grant_lease(self, ttl_s: int) -> int:
-        """A new lease that ends `ttl_s` after it was last kept."""
+        """A new lease that ends after `ttl_s`, with the keys that were put under it."""
         return int((await self._gateway.call("/v3/lease/grant", {"TTL": ttl_s}))["ID"])
-
-    async def keep_lease(self, lease: int) -> bool:
-        """Begin the lease's time anew; False when it has ended already."""
-        answer = await self._gateway.call("/v3/lease/keepalive", {"ID": lease})
-        return int(answer.get("result", {}).get("TTL", 0)) > 0
 
     async def revoke_lease(self, lease: int) -> None:
         """End the lease and remove its keys. An ended one is fine."""

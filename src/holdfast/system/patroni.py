@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -80,23 +79,6 @@ class PatroniClient:
         """`GET /patroni`: state, role, timeline, xlog, pending_restart, dcs_last_seen, ..."""
         return await self._json("GET", address, "/patroni")
 
-    async def is_leader(self, address: str) -> bool:
-        """Whether this node holds the leader key and runs as primary."""
-        return (await self._ask("GET", address, "/primary")).status_code == 200
-
-    async def is_ready(self, address: str) -> bool:
-        """`GET /readiness`: the leader, or a running replica."""
-        return (await self._ask("GET", address, "/readiness")).status_code == 200
-
-    async def cluster(self, address: str) -> dict[str, Json]:
-        """`GET /cluster`: `members` (name, role, state, host, port, lag, ...) and `pause`."""
-        return await self._json("GET", address, "/cluster")
-
-    async def history(self, address: str) -> list[Json]:
-        """`GET /history`: one list a timeline switch."""
-        answer = await self._ask("GET", address, "/history")
-        return cast(list[Json], self._checked(answer, address, "GET /history").json())
-
     async def config(self, address: str) -> dict[str, Json]:
         """The cluster's dynamic configuration."""
         return await self._json("GET", address, "/config")
@@ -105,45 +87,31 @@ class PatroniClient:
         """Merge `patch` into the dynamic configuration; None removes a key. Gives the result."""
         return await self._json("PATCH", address, "/config", body=patch)
 
-    async def replace_config(self, address: str, config: Mapping[str, Json]) -> dict[str, Json]:
-        """Replace the dynamic configuration."""
-        return await self._json("PUT", address, "/config", body=config)
-
     async def switchover(
         self,
         address: str,
         *,
         leader: str,
         candidate: str | None = None,
-        at: datetime | None = None,
         timeout_s: float = 60.0,
     ) -> str:
         """Hand the leader's role over; returns Patroni's sentence once it is done."""
         body: dict[str, Json] = {"leader": leader}
         if candidate is not None:
             body["candidate"] = candidate
-        if at is not None:
-            body["scheduled_at"] = at.isoformat()
         return await self._text("POST", address, "/switchover", body, timeout_s)
 
-    async def failover(self, address: str, *, candidate: str, timeout_s: float = 60.0) -> str:
-        """Promote `candidate` although there is no healthy leader."""
-        return await self._text("POST", address, "/failover", {"candidate": candidate}, timeout_s)
-
-    async def restart(
-        self, address: str, *, only_if_pending: bool = False, timeout_s: float = 120.0
-    ) -> str:
+    async def restart(self, address: str, *, timeout_s: float = 120.0) -> str:
         """Restart PostgreSQL of the node; returns when it is up again."""
-        body: dict[str, Json] = {"restart_pending": True} if only_if_pending else {}
-        return await self._text("POST", address, "/restart", body, timeout_s)
+        return await self._text("POST", address, "/restart", {}, timeout_s)
 
     async def reload(self, address: str) -> str:
         """Make Patroni read its file again and reload PostgreSQL."""
         return await self._text("POST", address, "/reload", {}, self._timeout_s)
 
-    async def reinitialize(self, address: str, *, force: bool = True) -> str:
+    async def reinitialize(self, address: str) -> str:
         """Throw the replica's data away and copy it anew; returns when that has begun."""
-        return await self._text("POST", address, "/reinitialize", {"force": force}, 30.0)
+        return await self._text("POST", address, "/reinitialize", {"force": True}, 30.0)
 
     async def _json(
         self, method: str, address: str, path: str, body: Mapping[str, Json] | None = None

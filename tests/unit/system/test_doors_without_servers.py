@@ -58,7 +58,7 @@ async def test_patroni_that_hangs_in_the_handshake(
     with silent:
         async with PatroniClient(identity, port=port, timeout_s=0.3) as client:
             with pytest.raises((Transient, TimedOut), match=str(port)):
-                await asyncio.wait_for(client.cluster("127.0.0.1"), 5)
+                await asyncio.wait_for(client.config("127.0.0.1"), 5)
 
 
 async def test_supervisor_that_is_not_there(tmp_path: Path) -> None:

@@ -8,9 +8,6 @@ from holdfast.core.change import Json, Resource
 from holdfast.engines.postgresql.catalog.names import BACKUP, Roles, password_ref
 from holdfast.engines.postgresql.cluster import MONITOR, POOLER, READER, REPLICATOR, REWIND
 
-SITE_ROLES = (REPLICATOR, REWIND, POOLER, MONITOR, BACKUP, READER)
-"""Roles of the platform itself: they come in by certificate and have no password."""
-
 _RESERVED = 10
 """`superuser_reserved_connections` of the baseline."""
 
