@@ -1,11 +1,11 @@
 # The front door. `.ci/run` calls the same targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev alone demo demo-down test test-unit test-integration lint format lock \
-        lock-check benchmark picture docs
+.PHONY: help setup setup-dev alone demo demo-down test test-unit test-integration lint format hooks \
+        lock lock-check benchmark picture docs
 
 BIN := .venv/bin
 SOURCES := src tests $(wildcard benchmark fuzz scripts)
-SCRIPTS := $(shell find scripts src -name '*.sh')
+SCRIPTS := $(shell find scripts src -name '*.sh') $(wildcard scripts/hooks/*)
 # One pytest run, the quick parts first, so that one closing line counts everything.
 SUITES := $(wildcard tests/unit tests/contract tests/integration tests/scenario)
 # Tests with real servers mostly wait: three files at a time take a third of the time on two cores.
@@ -46,6 +46,9 @@ lint: setup-dev ## Check style, types, layers and shell scripts
 format: setup-dev ## Put the code into the house's format
 	@$(BIN)/ruff check --fix $(SOURCES)
 	@$(BIN)/ruff format $(SOURCES)
+
+hooks: ## Have this clone refuse commits that `make lint` refuses
+	@git config core.hooksPath scripts/hooks
 
 lock: ## Write the lock files anew; LOCK_ARGS=--upgrade moves every pin
 	@scripts/lock.sh $(LOCK_ARGS)
