@@ -372,6 +372,19 @@ def test_a_lost_repository_and_a_dropped_database_are_made_anew_with_a_warning(
         site.sql(members.leader["address"], statement, NAME)
 
 
+def test_a_replay_that_was_paused_by_hand_goes_on_by_itself(
+    site: RealSite, document: Path, members: Members
+) -> None:
+    address = members.replica["address"]
+    site.sql(address, "select pg_wal_replay_pause()")
+    until(
+        lambda: site.sql(address, "select pg_is_wal_replay_paused()") == [(False,)],
+        deadline_s=30,
+        what="the end of the pause",
+    )
+    assert site.plan(document).exit_code == 0
+
+
 def test_a_stopped_leader_s_node_is_started(
     site: RealSite, document: Path, members: Members, traces: None
 ) -> None:

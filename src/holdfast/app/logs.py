@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from holdfast.app.wiring import Control
 from holdfast.core.errors import NotFound
 from holdfast.core.layout import node_name
-from holdfast.store import databases, nodes
+from holdfast.spec.model import ResolvedDatabase
+from holdfast.store import databases
 from holdfast.system.host import Host
 
 _PROGRAM = re.compile(r"[a-z-]*[a-z]")
@@ -31,11 +32,9 @@ async def tails(
     """The last lines of the newest log of each program. Raises `NotFound`."""
     platform = control.platform
     async with platform.store.begin() as connection:
-        await databases.get(connection, name)
-        known = {
-            node_name(name, each.ordinal): each.ordinal
-            for each in await nodes.of_database(connection, name)
-        }
+        record = await databases.get(connection, name)
+    count = ResolvedDatabase.from_json(record.spec).nodes
+    known = {node_name(name, ordinal): ordinal for ordinal in range(1, count + 1)}
     if node is not None and node not in known:
         raise NotFound(
             f"{name} has no node {node!r}",

@@ -24,7 +24,10 @@ _LOCK = 0x6164647265737365
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One node of one database; ordinals count from 1 and are never renumbered."""
+    """One node of one database; ordinals count from 1 and are never renumbered.
+
+    Beyond the number of nodes in the document, it is a place that is kept for one.
+    """
 
     database: str
     ordinal: int
@@ -56,11 +59,7 @@ async def allocate(
     The database must exist. Raises `Refused` when every candidate is taken.
     """
     await _lock(connection)
-    mine = sa.select(tables.node.c.address).where(
-        tables.node.c.database == database, tables.node.c.ordinal == ordinal
-    )
-    held: str | None = (await connection.execute(mine)).scalar_one_or_none()
-    if held is not None:
+    if held := await _held(connection, database, ordinal):
         return held
     address = await _free(connection, candidates)
     values = {"database": database, "ordinal": ordinal, "address": address}
@@ -68,14 +67,20 @@ async def allocate(
     return address
 
 
-async def release(connection: AsyncConnection, database: str, ordinal: int) -> None:
-    """Give a node's address back; absent is fine."""
-    await _release(
-        connection,
-        sa.delete(tables.node)
-        .where(tables.node.c.database == database, tables.node.c.ordinal == ordinal)
-        .returning(tables.node.c.address),
-    )
+async def reserve(
+    connection: AsyncConnection, database: str, ordinal: int, candidates: Sequence[str]
+) -> str | None:
+    """As `allocate`, for a node that may come one day; None once half of `candidates` is taken.
+
+    What is there already goes before what may come.
+    """
+    await _lock(connection)
+    if held := await _held(connection, database, ordinal):
+        return held
+    taken = (await _taken(connection)).intersection(candidates)
+    if 2 * len(taken) >= len(candidates):
+        return None
+    return await allocate(connection, database, ordinal, candidates)
 
 
 async def release_all(connection: AsyncConnection, database: str) -> None:
@@ -122,9 +127,21 @@ async def _lock(connection: AsyncConnection) -> None:
     await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 
 
+async def _held(connection: AsyncConnection, database: str, ordinal: int) -> str | None:
+    mine = sa.select(tables.node.c.address).where(
+        tables.node.c.database == database, tables.node.c.ordinal == ordinal
+    )
+    held: str | None = (await connection.execute(mine)).scalar_one_or_none()
+    return held
+
+
+async def _taken(connection: AsyncConnection) -> set[str]:
+    query = sa.select(tables.node.c.address).union(sa.select(tables.sandbox.c.address))
+    return set((await connection.execute(query)).scalars())
+
+
 async def _free(connection: AsyncConnection, candidates: Sequence[str]) -> str:
-    taken_query = sa.select(tables.node.c.address).union(sa.select(tables.sandbox.c.address))
-    taken = set((await connection.execute(taken_query)).scalars())
+    taken = await _taken(connection)
     released_query = sa.select(
         tables.released_address.c.address, tables.released_address.c.released_at
     )

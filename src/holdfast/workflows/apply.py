@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from holdfast.core.change import Action, Change, Json
+from holdfast.core.change import Change, Json
 from holdfast.core.errors import Conflict, Error, StalePlan, TimedOut, Transient
 from holdfast.core.promise import Evidence, Verdict
 from holdfast.engines.postgresql.catalog import perform as catalog
@@ -16,7 +16,7 @@ from holdfast.engines.postgresql.perform import perform
 from holdfast.engines.postgresql.plan import DOCUMENT, MOVING, moved
 from holdfast.engines.postgresql.probe import takes_writes
 from holdfast.spec.model import ResolvedDatabase
-from holdfast.store import databases, evidence, nodes, operations, plans
+from holdfast.store import databases, evidence, operations, plans
 from holdfast.workflows.batches import Batch, batches
 from holdfast.workflows.planning import (
     FAILED,
@@ -79,9 +79,10 @@ async def _accept(run: Run, plan_id: str) -> Json:
     async with platform.store.begin() as connection:
         await databases.put(connection, resolved.name, resolved.to_json(), phase="applying")
         addresses = await allocate(connection, platform, resolved)
-    if addresses != {node.ordinal: node.address for node in fresh.cluster.nodes}:
+    cluster = cluster_at(platform, resolved, addresses)
+    if cluster.nodes != fresh.cluster.nodes:
         # Another database has come in between and taken an address.
-        fresh = await planned_for(platform, cluster_at(platform, resolved, addresses))
+        fresh = await planned_for(platform, cluster)
     return {
         "document": resolved.to_json(),
         "addresses": {str(ordinal): address for ordinal, address in addresses.items()},
@@ -130,11 +131,6 @@ async def _come_into_sight(run: Run, cluster: Cluster) -> Json:
 def _step(run: Run, batch: Batch, cluster: Cluster) -> Step:
     async def act() -> Json:
         await perform(batch.changes, cluster, doors(run.platform, run.log))
-        first = batch.changes[0]
-        if first.kind == "node" and first.action is Action.DELETE:
-            ordinal = int(first.target.split("/")[1])
-            async with run.platform.store.begin() as connection:
-                await nodes.release(connection, cluster.name, ordinal)
         return None
 
     return Step(batch.name, act, needs=batch.needs, timeout_s=CHANGE_TIMEOUT_S)
@@ -168,9 +164,6 @@ async def _record(run: Run, cluster: Cluster, changes: list[Change]) -> Json:
     async with run.platform.store.begin() as connection:
         operation = await operations.get(connection, run.operation_id)
         begun = operation.started_at or operation.created_at
-        for node in await nodes.of_database(connection, cluster.name):
-            if node.ordinal > len(cluster.nodes):
-                await nodes.release(connection, cluster.name, node.ordinal)
         now = run.platform.clock.now()
         ready_s = round(max(0.0, (now - begun).total_seconds()), 3)
         if any(change.target == "configuration" and change.before is None for change in changes):

@@ -211,12 +211,14 @@ async def planned_for(platform: Platform, cluster: Cluster) -> Planned:
 def cluster_at(
     platform: Platform, resolved: ResolvedDatabase, addresses: Mapping[int, str]
 ) -> Cluster:
-    """The cluster of a document at these addresses, by ordinal."""
+    """The cluster of a document at these addresses, by ordinal; those beyond it are reserved."""
+    there = {ordinal: each for ordinal, each in addresses.items() if ordinal <= resolved.nodes}
     return Cluster(
         resolved=resolved,
         site=platform.site,
-        nodes=nodes(platform.site, resolved.name, addresses),
+        nodes=nodes(platform.site, resolved.name, there),
         installation=platform.installation(resolved.version),
+        reserved=tuple(addresses[each] for each in sorted(addresses.keys() - there.keys())),
     )
 
 
@@ -241,24 +243,29 @@ async def _record(platform: Platform, name: str) -> dict[str, Json]:
 
 def _from_record(platform: Platform, record: Mapping[str, Json]) -> Cluster:
     resolved = ResolvedDatabase.from_json(record["document"])
-    addresses = {
-        int(ordinal): address
-        for ordinal, address in record["addresses"].items()
-        if int(ordinal) <= resolved.nodes
-    }
+    addresses = {int(ordinal): address for ordinal, address in record["addresses"].items()}
     return cluster_at(platform, resolved, addresses)
 
 
 async def allocate(
     connection: Connection, platform: Platform, resolved: ResolvedDatabase
 ) -> dict[int, str]:
-    """Give every node of the document an address; the ones that have one keep it."""
-    site = platform.site
+    """Give every node of the document an address; the ones that have one keep it.
+
+    The nodes that the tier allows besides have one reserved: a URI that is given out today names
+    the node that leads tomorrow. Nothing is given back before the database is deleted.
+    """
+    site, name = platform.site, resolved.name
     candidates = [site.address(host) for host in range(FIRST_NODE_HOST, LAST_NODE_HOST + 1)]
-    return {
-        ordinal: await stored_nodes.allocate(connection, resolved.name, ordinal, candidates)
+    given = {
+        ordinal: await stored_nodes.allocate(connection, name, ordinal, candidates)
         for ordinal in range(1, resolved.nodes + 1)
     }
+    for ordinal in range(resolved.nodes + 1, resolved.tier.nodes.max + 1):
+        address = await stored_nodes.reserve(connection, name, ordinal, candidates)
+        if address is not None:
+            given[ordinal] = address
+    return given
 
 
 async def _placed(platform: Platform, documents: Sequence[ResolvedDatabase]) -> Sequence[_Place]:

@@ -114,13 +114,28 @@ async def test_addresses_are_never_given_out_twice(store: Store) -> None:
 async def test_a_released_address_is_the_last_to_come_back(store: Store) -> None:
     candidates = [f"127.1.2.{k}" for k in range(11, 15)]
     async with store.begin() as c:
-        await databases.put(c, "a", SPEC, phase="creating")
-        for ordinal in (1, 2):
-            await nodes.allocate(c, "a", ordinal, candidates)
-        await nodes.release(c, "a", 2)
-        await nodes.release(c, "a", 1)
+        for name in "abc":
+            await databases.put(c, name, SPEC, phase="creating")
+        for name in "bc":
+            await nodes.allocate(c, name, 1, candidates)
+        await nodes.release_all(c, "c")
+        await nodes.release_all(c, "b")
         order = [await nodes.allocate(c, "a", ordinal, candidates) for ordinal in (3, 4, 5, 6)]
     assert order == ["127.1.2.13", "127.1.2.14", "127.1.2.12", "127.1.2.11"]
+
+
+async def test_a_place_for_later_is_kept_while_there_is_plenty_of_room(store: Store) -> None:
+    candidates = [f"127.1.2.{k}" for k in range(11, 17)]
+    async with store.begin() as c:
+        for name in "ab":
+            await databases.put(c, name, SPEC, phase="creating")
+        assert await nodes.allocate(c, "a", 1, candidates) == "127.1.2.11"
+        kept = [await nodes.reserve(c, "a", ordinal, candidates) for ordinal in (2, 3, 4)]
+        assert kept == ["127.1.2.12", "127.1.2.13", None]
+        assert await nodes.reserve(c, "a", 3, candidates) == "127.1.2.13"
+        assert await nodes.allocate(c, "a", 3, candidates) == "127.1.2.13"
+        # A node that is there gets a place all the same.
+        assert await nodes.allocate(c, "b", 1, candidates) == "127.1.2.14"
 
 
 async def test_sandboxes_and_nodes_share_no_address(store: Store) -> None:

@@ -46,8 +46,9 @@ def connect(
 ) -> None:
     """Open psql, or print a connection URI.
 
-    The URI names every node, so it keeps working as long as one of them lives. The password is
-    nowhere else to be seen: psql gets it through a file in memory.
+    The URI names every node, so it keeps working as long as one of them lives, and the addresses
+    that further nodes will have. The password is nowhere else to be seen: psql gets it through a
+    file in memory.
     """
     role = "ro" if ro else role
     answer = connect_client(where).get(

@@ -81,7 +81,8 @@ class Cluster:
     """A resolved document together with its placement.
 
     `networks` are the CIDR ranges that nodes and clients come from. On loopback the kernel picks
-    127.0.0.1 as the source of every connection, so there it is the whole range.
+    127.0.0.1 as the source of every connection, so there it is the whole range. `reserved` are
+    addresses that nodes will have should the database get more of them.
     """
 
     resolved: ResolvedDatabase
@@ -89,6 +90,7 @@ class Cluster:
     nodes: tuple[Node, ...]
     installation: Installation
     networks: tuple[str, ...] = ("127.0.0.0/8",)
+    reserved: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

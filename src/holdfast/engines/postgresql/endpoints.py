@@ -1,8 +1,10 @@
 """Connection URIs. Pure.
 
-Every URI names all nodes, so that it keeps working as long as one of them lives. *Direct* goes
-to PostgreSQL without any hop and lets libpq find the right server; *pooled* goes to the nodes'
-PgBouncers, of which each leads to the right server by itself.
+Every URI names all nodes, so that it keeps working as long as one of them lives, and the places of
+nodes that may come, so that it finds them once they are there. Nobody listens there until then:
+libpq is refused at once and goes on to the next. *Direct* goes to PostgreSQL without any hop and
+lets libpq find the right server; *pooled* goes to the nodes' PgBouncers, of which each leads to the
+right server by itself.
 """
 
 from __future__ import annotations
@@ -70,7 +72,8 @@ def uri(
     """A libpq URI. With `leader` known its node stands first: one hop less while it leads."""
     port = (POOL_RO_PORT if read_only else POOL_RW_PORT) if pooled else POSTGRESQL_PORT
     nodes = sorted(cluster.nodes, key=lambda node: (node.name == leader) == read_only)
-    hosts = ",".join(f"{node.address}:{port}" for node in nodes)
+    addresses = [*(node.address for node in nodes), *cluster.reserved]
+    hosts = ",".join(f"{address}:{port}" for address in addresses)
     options: dict[str, str | int] = {
         "sslmode": "verify-full",
         "sslrootcert": str(cluster.site.ca_certificate),

@@ -105,6 +105,15 @@ def test_every_uri_names_every_node() -> None:
         assert "sslmode=verify-full" in text
 
 
+def test_a_uri_names_the_places_of_nodes_that_may_come_after_those_that_are_there() -> None:
+    larger = replace(TIER_0, reserved=("127.77.13.14", "127.77.13.15"))
+    for pooled, port in ((False, 5432), (True, 6432)):
+        text = uri(larger, "u", "p", database="orders", pooled=pooled, leader="orders-2")
+        hosts = text.split("@")[1].split("/")[0].split(",")
+        assert hosts[0] == f"{TIER_0.nodes[1].address}:{port}"
+        assert hosts[3:] == [f"127.77.13.14:{port}", f"127.77.13.15:{port}"]
+
+
 def test_readers_meet_the_leader_last() -> None:
     text = uri(TIER_0, "u", "p", database="orders", read_only=True, leader="orders-1")
     hosts = text.split("@")[1].split("/")[0].split(",")
