@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
@@ -11,7 +12,12 @@ from typing import Any
 import psycopg
 import pytest
 
+from holdfast.app.wiring import real_platform
 from holdfast.cli.client import Client
+from holdfast.core.errors import TimedOut
+from holdfast.engines.postgresql.probe import takes_writes
+from holdfast.providers.settings import Settings
+from holdfast.workflows.planning import doors, stored_cluster
 from tests.scenario.site import RealSite, Writer, until
 
 NAME = "till"
@@ -160,6 +166,33 @@ def test_a_stricter_tier_does_not_stop_writes_until_its_replicas_have_come(
     states = site.sql(leader, "select sync_state from pg_stat_replication")
     assert [state for (state,) in states] == ["quorum", "quorum"]
     assert site.plan(database()).exit_code == 0
+
+
+def test_a_commit_that_waited_for_nobody_does_not_make_it_ready(
+    site: RealSite, database: Any
+) -> None:
+    """Patroni names nobody in a newborn quorum cluster, and a commit comes back all the same."""
+
+    async def ask(deadline_s: float) -> None:
+        platform = await real_platform(Settings(site.home))
+        try:
+            cluster = await stored_cluster(platform, NAME)
+            await takes_writes(cluster, doors(platform), deadline_s=deadline_s)
+        finally:
+            await platform.patroni.close()
+            await platform.etcd.close()
+            await platform.store.close()
+
+    leader = site.leader(NAME)["address"]
+    site.sql(leader, "alter system set synchronous_standby_names = ''")
+    site.sql(leader, "select pg_reload_conf()")
+    try:
+        with pytest.raises(TimedOut, match="no replica is synchronous"):
+            asyncio.run(ask(2))
+    finally:
+        site.sql(leader, "alter system reset all")
+        site.sql(leader, "select pg_reload_conf()")
+    asyncio.run(ask(30))
 
 
 def test_a_plan_that_the_world_has_left_behind_is_refused(site: RealSite, database: Any) -> None:

@@ -34,6 +34,14 @@ def test_needs_come_first() -> None:
         assert all(place[need] < place[change.id] for need in change.needs)
 
 
+def test_the_first_backup_begins_before_everything_that_could_begin_with_it() -> None:
+    """It is the longest chain behind the leader: nothing may stand in its way."""
+    made = [change.target for change in plan("orders", WANTED, {}).changes]
+    behind = made[made.index("leader") + 1 :]
+    assert behind[:2] == ["archive", "backup"]
+    assert {"node/2/member", "database/orders", "role/orders_rw"} < set(behind)
+
+
 def test_a_need_reaches_through_what_is_there_already() -> None:
     # The processes stand between the configuration and the leader; they do not change here.
     observed = {id: each for id, each in WANTED.items() if id not in ("configuration", "leader")}
