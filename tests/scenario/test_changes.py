@@ -14,7 +14,7 @@ import pytest
 
 from holdfast.app.wiring import real_platform
 from holdfast.cli.client import Client
-from holdfast.core.errors import TimedOut
+from holdfast.core.errors import Invalid, TimedOut
 from holdfast.engines.postgresql.probe import takes_writes
 from holdfast.providers.settings import Settings
 from holdfast.workflows.planning import doors, stored_cluster
@@ -203,10 +203,14 @@ def test_a_plan_that_the_world_has_left_behind_is_refused(site: RealSite, databa
     body = {"sources": [{"name": "till.yaml", "text": text}]}
     (saved,) = client.post("plans", body=body)["plans"]
     site.sql(leader, f"alter role {NAME}_app_b nologin")
-    operation = client.post(
-        "operations",
-        body={"kind": "apply", "database": NAME, "request": {"plan": saved["id"]}},
-    )
+    body = {"kind": "apply", "database": NAME, "request": {"plan": saved["id"]}}
+    another = {**body, "request": {"plan": saved["id"], "digest": "another"}}
+    operation = client.post("operations", body=another)
+    assert "not another" in site.run("op", "watch", operation["id"], exit_code=4).err
+    with pytest.raises(Invalid) as caught:
+        client.post("operations", body={**body, "request": {"plan": saved["id"], "dry": True}})
+    assert [each.subject for each in caught.value.findings] == ["body.request.dry"]
+    operation = client.post("operations", body=body)
     ran = site.run("op", "watch", operation["id"], exit_code=4)
     assert f"new: update role/{NAME}_app_b" in ran.err
     assert site.control_rows(f"select phase from database where name = '{NAME}'") == [("ready",)]

@@ -31,7 +31,7 @@ from holdfast.workflows.planning import (
 from holdfast.workflows.run import Run, Step
 
 KIND = "apply"
-FIELDS = ("plan",)
+FIELDS = ("plan", "digest")
 
 CHANGE_TIMEOUT_S = 1800.0
 _SETTLING = MOVING | {"configuration"}
@@ -41,8 +41,12 @@ _PARALLEL = 8
 
 
 async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
-    """Request: `plan`, the id of a saved plan. Outcome: what changed, and seconds to ready."""
-    accepted = await run.step("accept the plan", _accept, run, request["plan"])
+    """Request: `plan`, the id of a saved plan, and its `digest` if it was looked at.
+
+    Outcome: what changed, and seconds to ready.
+    """
+    plan_id, digest = request["plan"], request.get("digest")
+    accepted = await run.step("accept the plan", _accept, run, plan_id, digest)
     resolved = ResolvedDatabase.from_json(accepted["document"])
     addresses = {int(ordinal): address for ordinal, address in accepted["addresses"].items()}
     cluster = replace(
@@ -62,12 +66,18 @@ async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
     return {"changes": len(changes), **confirmed}
 
 
-async def _accept(run: Run, plan_id: str) -> Json:
+async def _accept(run: Run, plan_id: str, digest: str | None) -> Json:
     """See that the plan still holds, then take the document over and give its nodes their place."""
     platform = run.platform
     async with platform.store.begin() as connection:
         saved = await plans.get(connection, plan_id)
     resolved = ResolvedDatabase.from_json(saved.spec)
+    if digest not in (None, saved.digest):
+        raise StalePlan(
+            f"plan {plan_id} has the digest {saved.digest}, not {digest}",
+            subject=f"database {resolved.name}",
+            hint="make a new plan and look at it: holdfast plan, then holdfast apply",
+        )
     fresh = await planned(platform, resolved)
     if difference := moved(saved.plan, fresh.plan):
         raise StalePlan(

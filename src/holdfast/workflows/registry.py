@@ -70,6 +70,6 @@ def workflows() -> dict[str, Workflow]:
         if kind in found:
             raise Bug(f"two workflows have the kind {kind!r}")
         found[kind] = Workflow(
-            kind, module.body, getattr(module, "check", accept_all), module.FIELDS
+            kind, module.body, getattr(module, "check", accept_all), getattr(module, "FIELDS", None)
         )
     return found

@@ -18,6 +18,7 @@ def test_every_workflow_has_an_async_body_of_run_and_request() -> None:
         assert inspect.iscoroutinefunction(workflow.body)
         assert [*inspect.signature(workflow.body).parameters] == ["run", "request"]
         assert inspect.getdoc(workflow.body)
+        assert workflow.fields is not None, f"say in FIELDS what a request of {kind} may have"
 
 
 def test_a_request_with_a_field_that_nobody_reads_is_refused() -> None:

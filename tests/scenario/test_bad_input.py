@@ -1,0 +1,109 @@
+"""What a person may get wrong, at the command line: refused with its place, and nothing is done."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.scenario.site import RealSite
+from tests.unit.spec.test_limits import LAUGHS
+
+GOOD = """\
+apiVersion: holdfast/v1
+kind: Database
+name: wrong
+owner: checkout
+environment: test
+tier: quick
+size: xs
+classification: internal
+"""
+
+WRONG = {
+    "a kind that is not there": (
+        GOOD.replace("kind: Database", "kind: Databse"),
+        ":2:7:",
+        "Database",
+    ),
+    "a field that is not there": (GOOD + "ownr: x\n", ":9:1:", "'owner'"),
+    "a tier that is not there": (GOOD.replace("quick", "quik"), ":6:7:", "quick"),
+    "two documents with one name": (GOOD + "---\n" + GOOD, ":12:7:", "wrong"),
+    "no YAML": (GOOD + "labels: {a: b\n", ":", "yaml"),
+    "a tab": (GOOD + "labels:\n\ta: b\n", ":10:1:", "tab"),
+    "ten megabytes": ("# " + "x" * 10 * 2**20, "", "at most 3145728 are read"),
+    "an alias bomb": (LAUGHS, ":", "aliases"),
+    "a version that is not installed": (GOOD + "version: 14\n", ":9:10:", "14"),
+    "a name for a shell": (GOOD.replace("wrong", '"x; touch HERE"'), ":3:7:", "a name has"),
+    "a name for SQL": (
+        GOOD.replace("wrong", '"x\'; drop table operation; --"'),
+        ":3:7:",
+        "a name has",
+    ),
+    "a name with accents": (GOOD.replace("wrong", "Größe"), ":3:7:", "a name has"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_wrong_document_is_refused_with_its_place(site: RealSite, what: str) -> None:
+    text, place, said = WRONG[what]
+    path = site.folder / "wrong.yaml"
+    touched = site.folder / "touched"
+    path.write_text(text.replace("HERE", str(touched)))
+    known = site.control_rows("select count(*) from operation")
+    for verb in (("plan",), ("apply", "--yes")):
+        ran = site.run(*verb, path, exit_code=2)
+        assert said.lower() in ran.err.lower(), ran
+        assert not place or f"{path}{place}" in ran.err, ran
+        assert "Traceback" not in ran.err
+    assert site.control_rows("select count(*) from operation") == known
+    assert not touched.exists()
+    path.unlink()
+
+
+@pytest.mark.parametrize(("number", "age"), [(0, "an older"), (99, "a newer")])
+def test_a_home_of_another_version_is_left_alone(number: int, age: str) -> None:
+    other = RealSite.new()
+    other.home.mkdir()
+    record = {"format": number, "id": "0badcafe", "subnet": "127.77.13", "os_user": "nobody"}
+    (other.home / "site.json").write_text(json.dumps(record))
+    for verb in ("up", "status", "down", "plan"):
+        ran = other.run(verb, *(["x.yaml"] if verb == "plan" else []), exit_code=3)
+        assert f"was made by {age} version of holdfast" in ran.err, ran
+    assert [each.name for each in other.home.iterdir()] == ["site.json"]
+    (other.home / "site.json").unlink()
+    other.close()
+
+
+def test_a_home_that_cannot_be_written_to_is_named() -> None:
+    for home in (Path("/proc/holdfast"), Path("/dev/null/holdfast")):
+        ran = RealSite(home, Path()).run("up", exit_code=1)
+        assert f"the home folder {home} cannot be written to" in ran.err
+        assert "choose another HOLDFAST_HOME" in ran.err
+
+
+def test_two_homes_stand_side_by_side(site: RealSite) -> None:
+    """One is made, used and ended while the other goes on as if it were alone."""
+    other = RealSite.new()
+    site.apply(site.document("left"))
+    try:
+        before = {part["name"]: part["pid"] for part in site.json("status")}
+        other.run("up")
+        other.take_over_quick_tier()
+        other.apply(other.document("left"))
+        ours, theirs = (each.describe("left")["nodes"][0] for each in (site, other))
+        assert ours["name"] == theirs["name"]
+        assert ours["address"] != theirs["address"]
+        assert site.dsn("left") != other.dsn("left")
+        other.run("down")
+        assert other.processes() == []
+        assert {part["name"]: part["pid"] for part in site.json("status")} == before
+        assert site.plan(site.document("left")).exit_code == 0
+        other.run("up")
+        other.settled(other.document("left"), deadline_s=90)
+        other.run("delete", "left", "--purge", "--yes")
+        assert site.plan(site.document("left")).exit_code == 0
+    finally:
+        other.close()
+        site.run("delete", "left", "--purge", "--yes")
