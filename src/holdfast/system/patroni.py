@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self, cast
@@ -37,10 +38,11 @@ class PatroniClient:
         self._port = port
         self._timeout_s = timeout_s
         self._auth = None if password is None else httpx.BasicAuth(OPERATOR, password)
-        self._context = client_context(identity) if http is None else None
-        self._http = http or httpx.AsyncClient(
-            verify=self._context or False, timeout=timeout_s, trust_env=False
-        )
+        self._context: ssl.SSLContext | None = None
+        if http is None:
+            self._context = client_context(identity)
+            http = httpx.AsyncClient(verify=self._context, timeout=timeout_s, trust_env=False)
+        self._http = http
 
     async def __aenter__(self) -> Self:
         return self
