@@ -71,7 +71,8 @@ def test_a_home_of_another_version_is_left_alone(number: int, age: str) -> None:
     for verb in ("up", "status", "down", "plan"):
         ran = other.run(verb, *(["x.yaml"] if verb == "plan" else []), exit_code=3)
         assert f"was made by {age} version of holdfast" in ran.err, ran
-    assert [each.name for each in other.home.iterdir()] == ["site.json"]
+    assert {each.name for each in other.home.iterdir()} == {"lock", "site.json"}
+    assert (other.home / "site.json").read_text() == json.dumps(record)
     (other.home / "site.json").unlink()
     other.close()
 
