@@ -87,24 +87,24 @@ def test_a_home_that_cannot_be_written_to_is_named() -> None:
 def test_two_homes_stand_side_by_side(site: RealSite) -> None:
     """One is made, used and ended while the other goes on as if it were alone."""
     other = RealSite.new()
-    site.apply(site.document("left"))
+    site.apply(site.document("beside"))
     try:
         before = {part["name"]: part["pid"] for part in site.json("status")}
         other.run("up")
         other.take_over_quick_tier()
-        other.apply(other.document("left"))
-        ours, theirs = (each.describe("left")["nodes"][0] for each in (site, other))
+        other.apply(other.document("beside"))
+        ours, theirs = (each.describe("beside")["nodes"][0] for each in (site, other))
         assert ours["name"] == theirs["name"]
         assert ours["address"] != theirs["address"]
-        assert site.dsn("left") != other.dsn("left")
+        assert site.dsn("beside") != other.dsn("beside")
         other.run("down")
         assert other.processes() == []
         assert {part["name"]: part["pid"] for part in site.json("status")} == before
-        assert site.plan(site.document("left")).exit_code == 0
+        assert site.plan(site.document("beside")).exit_code == 0
         other.run("up")
-        other.settled(other.document("left"), deadline_s=90)
-        other.run("delete", "left", "--purge", "--yes")
-        assert site.plan(site.document("left")).exit_code == 0
+        other.settled(other.document("beside"), deadline_s=90)
+        other.run("delete", "beside", "--purge", "--yes")
+        assert site.plan(site.document("beside")).exit_code == 0
     finally:
         other.close()
-        site.run("delete", "left", "--purge", "--yes")
+        site.run("delete", "beside", "--purge", "--yes")
