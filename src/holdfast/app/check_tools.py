@@ -1,7 +1,7 @@
 """Migrations whose SQL only their own tool can make, printed by that tool (`--run-tool`).
 
-This runs the project's code, as the tool itself would, so that it happens only when asked for. No
-tool is given a database to connect to: each has a mode that prints.
+This runs the project's code, as the tool itself would, so that it happens only when asked for.
+Alembic and Liquibase print without a database; Django looks into the one of its own settings.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from holdfast.app.check_read import Read
 from holdfast.app.check_settings import CheckSettings
-from holdfast.schema.migration import Batch, Migration
+from holdfast.schema.migration import Batch, Direction, Fragment, Migration
 from holdfast.schema.reading.files import File
 from holdfast.schema.reading.grouping import History, histories
 from holdfast.schema.reading.making import made, parts
@@ -25,11 +25,12 @@ from holdfast.schema.reading.split import PLAIN, statements
 
 _TIMEOUT_S = 120
 _ALEMBIC_STEP = re.compile(r"^-- Running upgrade (\S*) -> (\S+?)(?:, .*)?$", re.MULTILINE)
+_BEGIN = re.compile(r"begin$", re.IGNORECASE)
+_COMMIT = re.compile(r"commit$", re.IGNORECASE)
 _ALEMBIC_OWN = re.compile(
-    r"(?:begin|commit)$|(?:create table|insert into|update|delete from)\s+\S*alembic_version\b",
-    re.IGNORECASE,
+    r"(?:create table|insert into|update|delete from)\s+\S*alembic_version\b", re.IGNORECASE
 )
-_DJANGO_OWN = re.compile(r"(?:begin|commit)$", re.IGNORECASE)
+_DJANGO_OWN = re.compile(r"(?!)")
 _LIQUIBASE_STEP = re.compile(r"^--\s+Changeset (.+?)::(.+?)::(.+)$", re.MULTILINE)
 _LIQUIBASE_OWN = re.compile(r"\bdatabasechangelog(?:lock)?\b", re.IGNORECASE)
 
@@ -70,7 +71,7 @@ def _alembic(history: History) -> list[Migration]:
     """`alembic upgrade head --sql`, cut at its own comments."""
     folder = _upwards(history.root, "alembic.ini")
     text = _run([*_program("alembic"), "upgrade", "head", "--sql"], folder)
-    known = {one.version: one for one in history.migrations}
+    known = {one.version: one for one in history.migrations if one.direction is Direction.UP}
     steps = list(_ALEMBIC_STEP.finditer(text))
     result = []
     for step, end in parts(steps, len(text)):
@@ -89,8 +90,7 @@ def _django(history: History) -> list[Migration]:
     for one in history.migrations:
         name = one.path.rpartition("/")[2].removesuffix(".py")
         text = _run([sys.executable, "manage.py", "sqlmigrate", app, name], folder)
-        wrapped = re.match(r"\s*BEGIN;", text) is not None
-        result.append(_printed(one, text, _DJANGO_OWN, wrapped))
+        result.append(_printed(one, text, _DJANGO_OWN, transaction=False))
     return result
 
 
@@ -119,22 +119,29 @@ def _liquibase(history: History) -> list[Migration]:
 def _printed(one: Migration, text: str, own: re.Pattern[str], transaction: bool) -> Migration:
     """The migration with the statements that the tool printed, without the tool's own.
 
-    Their places are in the printed text, which nobody has as a file: all stand at the line where
-    the migration's own statements begin.
+    Their places are in the printed text, which nobody has as a file. Where they are as many as were
+    read from the migration, each gets the place of its counterpart; else all that of the first.
     """
-    fragments = tuple(
-        replace(each, line=_line(one), column=1, offset=0)
-        for each in statements(text, PLAIN)
-        if not own.search(each.sql)
-    )
-    seen = tuple(found for found in one.findings if found.id != "schema.unseen")
-    file = File(one.path, one.text, seen)
-    batch = Batch(fragments, transaction)
-    return made(file, (batch,), one.version, one.title, one.direction)
+    found: list[tuple[bool, list[Fragment]]] = [(transaction, [])]
+    for each in statements(text, PLAIN):
+        if _BEGIN.match(each.sql) or _COMMIT.match(each.sql):
+            found.append((_BEGIN.match(each.sql) is not None, []))
+        elif not own.search(each.sql):
+            found[-1][1].append(each)
+    seen = tuple(said for said in one.findings if said.id != "schema.unseen")
+    places = [each for batch in one.batches for each in batch.fragments]
+    count = sum(len(part) for _, part in found)
+    if len(places) != count:
+        places = [places[0] if places else Fragment("", 1, 1, 0)] * count
+    place = iter(places)
+    batches = [
+        Batch(tuple(_moved(each, next(place)) for each in part), is_one) for is_one, part in found
+    ]
+    return made(File(one.path, one.text, seen), batches, one.version, one.title, one.direction)
 
 
-def _line(one: Migration) -> int:
-    return next((each.line for batch in one.batches for each in batch.fragments), 1)
+def _moved(each: Fragment, place: Fragment) -> Fragment:
+    return replace(each, line=place.line, column=place.column, offset=place.offset)
 
 
 def _program(name: str) -> Sequence[str]:
