@@ -1,7 +1,7 @@
 # The front door. `.ci/run` calls the same targets.
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev alone demo demo-down test test-unit test-integration lint format hooks \
-        lock lock-check benchmark picture docs
+        lock lock-check benchmark drills picture docs
 
 BIN := .venv/bin
 SOURCES := src tests $(wildcard benchmark fuzz scripts)
@@ -61,6 +61,9 @@ alone: ## Install `check` without the platform into a fresh environment and time
 
 benchmark: setup-dev ## Measure this machine and write docs/reference/benchmarks.md
 	@$(BIN)/python -m benchmark $(BENCHMARK_ARGS)
+
+drills: setup ## Run every drill on a site of its own; what they saw goes into build/drills
+	@$(BIN)/python scripts/drills.py $(DRILLS_ARGS)
 
 picture: setup ## Record the demo anew for the README; on a quiet machine
 	@$(BIN)/python scripts/picture.py

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
+import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,16 +26,10 @@ from holdfast.app.wiring import RealPlatform
 from holdfast.core.errors import Error, TimedOut
 from holdfast.engines.postgresql.cluster import Cluster, Node
 from holdfast.engines.postgresql.doors import Doors, by_name
-from holdfast.engines.postgresql.faults import aim, strike
+from holdfast.engines.postgresql.faults import Scene, chance, targets
 from holdfast.engines.postgresql.leadership import leader_name
-from holdfast.engines.postgresql.ledger import (
-    Endpoint,
-    Ledger,
-    create_table,
-    drop_table,
-    keeping,
-    read_back,
-)
+from holdfast.engines.postgresql.ledger import Endpoint, Ledger, Load, keeping
+from holdfast.engines.postgresql.ledger_table import create_table, drop_table, read_back
 from holdfast.recovery.ledger import Answer, Attempt, account, gap
 from holdfast.workflows.planning import planned_for
 
@@ -89,16 +86,22 @@ async def _run(stage: Stage, fault: str) -> dict[str, Any]:
     async with stage.doors.connect(leader, stage.database) as connection:
         writer = urlsplit(stage.endpoints[0].uri).username or ""
         await create_table(connection, writer, mark="benchmark")
+    spool = Path(tempfile.mkdtemp()) / "ledger"
     async with keeping(
-        stage.endpoints, stage.doors.clock, site_id=stage.platform.site.id, pause_s=PAUSE_S
+        stage.endpoints,
+        stage.doors.clock,
+        site_id=stage.platform.site.id,
+        spool=spool,
+        load=Load(PAUSE_S),
     ) as ledger:
         if not await ledger.until(lambda each: each.acknowledged >= _BEFORE, deadline_s=60):
             raise TimedOut("the ledger's clients cannot write before the fault")
-        fault_s = await _cause(stage, fault, leader, ledger)
+        fault_s = await _cause(stage, fault, ledger)
         whole_s = await _healed(stage)
         await asyncio.sleep(_AFTER_S)
         end_s = time.monotonic()
-        attempts = await ledger.stop()
+        attempts = (await ledger.stop()).attempts
+    shutil.rmtree(spool.parent)
     final = await _leader(stage)
     async with stage.doors.connect(final, stage.database) as connection:
         kept = account(attempts, await read_back(connection))
@@ -136,22 +139,29 @@ def _longest(
     return round(max(whole), 3) if len(whole) == len(found) and whole else None
 
 
-async def _cause(stage: Stage, fault: str, leader: Node, ledger: Ledger) -> float:
+async def _cause(stage: Stage, fault: str, ledger: Ledger) -> float:
     """Cause the fault, wait until every session writes again, return the moment of the fault."""
     if fault == "switchover":
         moment = time.monotonic()
         await stage.at.holdfast("switchover", DATABASE)
     else:
-        host, clock = stage.doors.host, stage.doors.clock
-        scope = "postmaster" if fault == "kill-postmaster" else "node"
-        target = await aim(stage.cluster, leader, host, scope=scope)
+        what = "server" if fault == "kill-postmaster" else "node"
+        scene = Scene(stage.cluster, stage.doors, "benchmark", PurePosixPath("/"), chance(0, fault))
+        aim = await targets.aim(scene, {"what": what})
         if fault == "lose-node":
             with _nobody_restarts(await _supervisor(stage)):
-                moment = await strike(target, host, clock, user=stage.cluster.site.os_user)
+                moment = await _struck(scene, aim)
                 await _resumed(ledger, moment)
         else:
-            moment = await strike(target, host, clock, user=stage.cluster.site.os_user)
+            moment = await _struck(scene, aim)
     await _resumed(ledger, moment)
+    return moment
+
+
+async def _struck(scene: Scene, aim: Mapping[str, Any]) -> float:
+    moment = time.monotonic()
+    user = scene.cluster.site.os_user
+    await targets.send("KILL", targets.processes(aim), scene.doors.host, user=user)
     return moment
 
 

@@ -23,6 +23,7 @@ from holdfast.system import processes
 from tests.scenario.site import ROOT, Ran, RealSite, until
 
 ORDERS = ROOT / "examples" / "orders.yaml"
+DRILL = ("drill", "orders", "kill-primary", "--consent", "a test", "--yes")
 pytestmark = pytest.mark.timeout(400)
 
 
@@ -202,14 +203,14 @@ def test_backups_are_taken_and_listed(site: RealSite):
 
 def test_a_killed_primary_costs_no_acknowledged_write(site: RealSite):
     before = site.leader("orders")
-    site.run("drill", "orders", "kill-primary", "--yes")
+    site.run(*DRILL)
     found = newest(site, "drill/kill-primary")
     assert found["verdict"] == "proven"
     assert (found["lost"], found["repeated"], found["misplaced"], found["foreign"]) == (0, 0, 0, 0)
     assert found["old_leader"] == before["name"]
     assert found["new_leader"] != before["name"]
     assert found["timeline_after"] == found["timeline_before"] + 1
-    assert set(found["gap_s"]) == {"direct", "pooled"}
+    assert set(found["gap_s"]) == {"direct", "pooled", "new"}
     assert max(found["gap_s"].values()) <= 25
     for slots in found["per_100_ms"].values():
         assert sum(slots[:30]) > 0
@@ -218,9 +219,9 @@ def test_a_killed_primary_costs_no_acknowledged_write(site: RealSite):
 
 
 def test_a_killed_node_costs_no_acknowledged_write(site: RealSite):
-    site.run("drill", "orders", "kill-primary", "--scope", "node", "--yes")
-    found = newest(site, "drill/kill-primary")
-    assert (found["verdict"], found["scope"], found["lost"]) == ("proven", "node", 0)
+    site.run("drill", "orders", "kill-node", "--consent", "a test", "--yes")
+    found = newest(site, "drill/kill-node")
+    assert (found["verdict"], found["lost"]) == ("proven", 0)
 
 
 def test_lost_writes_are_found(site: RealSite):
@@ -247,7 +248,7 @@ def test_lost_writes_are_found(site: RealSite):
 
     thief = threading.Thread(target=delete)
     thief.start()
-    ran = site.run("drill", "orders", "kill-primary", "--yes", exit_code=1)
+    ran = site.run(*DRILL, exit_code=1)
     thief.join(timeout=130)
     assert gone.is_set()
     assert "acknowledged writes are lost" in ran.out
@@ -260,8 +261,8 @@ def test_lost_writes_are_found(site: RealSite):
 def test_a_control_plane_that_dies_in_a_drill_kills_nothing_twice(site: RealSite):
     leader = site.leader("orders")
     timeline = leader["timeline"]
-    (operation,) = site.json("drill", "orders", "kill-primary", "--yes", "--no-wait")
-    kill_control_plane_in(site, operation["id"], "kill the primary under load", after="killed")
+    (operation,) = site.json(*DRILL, "--no-wait")
+    kill_control_plane_in(site, operation["id"], "cause the fault under load", after="done")
     (ended,) = site.json("op", "watch", operation["id"])
     assert ended["state"] == "succeeded"
     assert ended["outcome"]["verdict"] == "unproven"
@@ -290,7 +291,7 @@ def test_a_drill_on_a_cluster_that_is_not_whole_is_refused(site: RealSite):
     patroni = parts[f"{replica}-patroni"]["pid"]
     os.kill(patroni, signal.SIGSTOP)
     try:
-        ran = site.run("drill", "orders", "kill-primary", "--yes", exit_code=3)
+        ran = site.run(*DRILL, exit_code=3)
     finally:
         os.kill(patroni, signal.SIGCONT)
     assert "is not whole" in ran.err

@@ -16,7 +16,7 @@ from holdfast.app.wiring import Control
 from holdfast.core.change import Json
 from holdfast.core.errors import Conflict, Error
 from holdfast.core.promise import Verdict
-from holdfast.recovery.drills import kill_primary
+from holdfast.recovery.drills.kill_primary import ID as KILL_PRIMARY
 from holdfast.recovery.schedule import (
     DIFFERENTIAL,
     FAILOVER_DRILL,
@@ -185,7 +185,7 @@ def tasks_of(record: Database, *, site_off: str = "") -> Iterator[Task]:
             record.name,
             FAILOVER_DRILL,
             "drill",
-            {"drill": kill_primary.ID},
+            {"drill": KILL_PRIMARY},
             record.created_at,
             every=timedelta(seconds=tier.proofs.failover_drill_every_s),
             in_window=True,

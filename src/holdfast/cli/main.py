@@ -35,7 +35,7 @@ COMMANDS = {
     # proofs and day-2 verbs
     "backup": Command(f"{_COMMANDS}.verbs:backup", "Take a backup now."),
     "verify": Command(f"{_COMMANDS}.verbs:verify", "Prove that a backup restores."),
-    "drill": Command(f"{_COMMANDS}.verbs:drill", "Cause a fault and measure what it costs."),
+    "drill": Command(f"{_COMMANDS}.drill:drill", "Cause a fault and measure what it costs."),
     "promises": Command(
         f"{_COMMANDS}.get:promises", "Show what is promised, and how it is proven."
     ),

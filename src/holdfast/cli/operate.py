@@ -75,18 +75,24 @@ def conclude(
     waiting: Waiting,
     *,
     how: str = "table",
+    cancel_on_interrupt: bool = False,
 ) -> list[Mapping[str, Json]]:
     """Follow operations to their end, print and return them, or exit by how they ended.
 
-    Without waiting, nothing has ended and nothing is returned.
+    Without waiting, nothing has ended and nothing is returned. An interrupt leaves the operation
+    to go on, unless it is to cancel it. With `how` as `none` nothing is printed.
     """
     if waiting.no_wait:
         for operation in operations:
             output.note(f"rejoin with `holdfast op watch {operation['id']}`")
         show(operations, how)
         return []
-    ended = [_watched(client, operation, waiting.timeout_s) for operation in operations]
-    show(ended, how)
+    ended = [
+        _watched(client, operation, waiting.timeout_s, cancel_on_interrupt)
+        for operation in operations
+    ]
+    if how != "none":
+        show(ended, how)
     worst = exit_codes.OK
     for operation in ended:
         if operation["state"] != "succeeded":
@@ -97,12 +103,16 @@ def conclude(
 
 
 def _watched(
-    client: Client, operation: Mapping[str, Json], timeout_s: float | None
+    client: Client, operation: Mapping[str, Json], timeout_s: float | None, cancel: bool
 ) -> Mapping[str, Json]:
     output.note(f"operation {operation['id']}")
     try:
         return follow(client, operation, view(), timeout_s=timeout_s)
     except KeyboardInterrupt:
+        if cancel:
+            output.note("\nending it, and undoing what it did; a second Ctrl-C leaves that to it")
+            client.post("operations", operation["id"], "cancel")
+            return _watched(client, operation, timeout_s, cancel=False)
         output.note(
             f"\noperation {operation['id']} goes on in the background\n"
             f"  rejoin it: holdfast op watch {operation['id']}\n"

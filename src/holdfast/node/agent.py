@@ -1,8 +1,8 @@
 """The loop: look, decide, act; at once when something happens, slowly when nothing does.
 
-Three tasks: one follows the watch of the cluster's keys, one reads all keys at every tick (a
-watch can be stuck, and nothing else tells that etcd is gone), one steers. Steering never waits
-for etcd.
+One task follows the watch of the cluster's keys, one reads all keys at every tick (a watch can be
+stuck, and nothing else tells that etcd is gone), one steers; steering never waits for etcd. The
+guardian looks after the node's own server and Patroni beside them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from holdfast.node.act import Actor, write
 from holdfast.node.config import NodeConfig
 from holdfast.node.databases import databases_text
 from holdfast.node.decide import TICK_S, decide, pace_s
+from holdfast.node.guardian import Guardian
 from holdfast.node.keys import matters
 from holdfast.node.observe import Observer
 from holdfast.node.view import Command, Side, Tell, View
@@ -42,13 +43,14 @@ class Agent:
         self._config, self._etcd = config, etcd
         self._observer = Observer(config, lambda: client_context(config.identity), self._alarm)
         self._actor = Actor(config, self._observer, etcd.put)
+        self._guardian = Guardian(config, self._observer, etcd)
         self._woken = asyncio.Event()
         self._alarmed = asyncio.Event()
         self._revision = 0
         self._held_since: float | None = None
 
     async def run(self) -> None:
-        """Steer the poolers."""
+        """Steer the poolers, and guard the node."""
         self._write_missing_files()
         await self._load_configurations()
         await self._read_keys()
@@ -56,6 +58,7 @@ class Agent:
             tasks.create_task(self._watch_keys())
             tasks.create_task(self._keep_reading_keys())
             tasks.create_task(self._steer())
+            tasks.create_task(self._guardian.run())
 
     async def _watch_keys(self) -> None:
         while True:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from holdfast.core.errors import Invalid
-from holdfast.core.layout import POSTGRESQL_PORT, etcd_prefix
+from holdfast.core.layout import PATRONI_PORT, POSTGRESQL_PORT, etcd_prefix
 from holdfast.core.units import size_bytes
 from holdfast.system.tls import Identity
 
@@ -48,6 +48,8 @@ class NodeConfig:
     logical databases that the poolers serve. `check_user` logs in to `check_database` of every
     member: through the local socket by peer, elsewhere by the certificate in `identity`.
     `lag_bound_bytes` is how much WAL a replica may be behind and still serve reads.
+    `data_folder` is PostgreSQL's, empty where the agent is to steer poolers only; `gives_back` is
+    whether a server that is down shall cost its node the leader's role at once.
     """
 
     cluster: str
@@ -63,6 +65,9 @@ class NodeConfig:
     check_database: str = "postgres"
     postgresql_port: int = POSTGRESQL_PORT
     lag_bound_bytes: int = LAG_BOUND_BYTES
+    data_folder: str = ""
+    patroni_port: int = PATRONI_PORT
+    gives_back: bool = False
 
     @property
     def prefix(self) -> str:

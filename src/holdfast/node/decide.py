@@ -6,6 +6,10 @@ The read-write pooler, in the order in which the rows are tried:
     -------------------------------  ----------------------------  --------------------------
     none, but it cannot be judged    any                           leave the pooler as it is
       and the pooler points at it
+    none, for nobody has the key,    none                          leave the pooler as it is
+      and the pooler points at one
+      that takes writes, which
+      wait for a standby
     none                             any                           hold, and point at the
                                                                    leader to be
     the leader named in the order    there is one                  hold
@@ -148,7 +152,7 @@ def _order_holds(view: View, leader: str | None) -> bool:
 def _read_write(view: View, pooler: Pooler, now: float) -> list[Command]:
     leader = primary(view)
     if leader is None:
-        if _beyond_judgement(view, pooler):
+        if _beyond_judgement(view, pooler) or _goes_on(view, pooler):
             return []
         return _hold(view, pooler, _why_no_primary(view)) or _prepare(view, pooler)
     order = view.cluster.order
@@ -164,6 +168,22 @@ def _beyond_judgement(view: View, pooler: Pooler) -> bool:
     if view.health(target) is not Health.UNKNOWN:
         return False
     return not _keyed(view) or view.cluster.leader == target
+
+
+def _goes_on(view: View, pooler: Pooler) -> bool:
+    """True while a leader has lost its lease and takes writes all the same.
+
+    Cut off from etcd, and with every member at its side, it may (Patroni's failsafe mode). Should
+    it be about to be replaced, no commit is acknowledged that its successor has not got.
+    """
+    cluster = view.cluster
+    return (
+        _keyed(view)
+        and cluster.leader is None
+        and cluster.order is None
+        and cluster.synchronous
+        and view.health(pointed_at(view, pooler)) is Health.PRIMARY
+    )
 
 
 def _why_no_primary(view: View) -> str:

@@ -3,6 +3,7 @@
 - `leader`: name of the member that leads
 - `members/<name>`: JSON with conn_url, role, state, tags
 - `status`: JSON with optime, the leader's WAL position in bytes
+- `sync`: JSON with sync_standby, the members that may take over, with commas
 - `config`: JSON; `pause` true means that Patroni leaves PostgreSQL alone
 - `pooler/pause`: JSON {operation, leader}: hold back the clients of that leader
 - `pooler/nodes/<node>`: JSON report of a node's agent
@@ -42,9 +43,23 @@ def cluster(values: Mapping[str, str], me: str) -> Cluster:
         members=members,
         written=_whole(_object(values.get("status", "")).get("optime")),
         unmanaged=_object(values.get("config", "")).get("pause") is True,
+        synchronous=bool(_standbys(values)),
         order=_order(_object(values.get(PAUSE, ""))),
         report=_report(_object(values.get(REPORTS + me, ""))),
     )
+
+
+def successor(values: Mapping[str, str], me: str) -> bool:
+    """Whether Patroni knows of a synchronous member beside `me` that runs and may take over."""
+    members = cluster(values, me).members
+    return any(
+        name in members and members[name].follows for name in _standbys(values) if name != me
+    )
+
+
+def _standbys(values: Mapping[str, str]) -> list[str]:
+    names = str(_object(values.get("sync", "")).get("sync_standby") or "").split(",")
+    return [name for name in names if name]
 
 
 def matters(key: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from holdfast.node.check import Line
 from holdfast.node.config import NodeConfig, PoolerFiles
 from holdfast.node.console import Console
+from holdfast.node.decide import pointed_at
 from holdfast.node.keys import cluster
 from holdfast.node.view import Check, Cluster, Entry, Health, Pooler, Side, View
 from holdfast.node.wire import Address, Row, ServerError
@@ -73,7 +74,9 @@ class Observer:
         if not view.trusted or (leader is None and view.cluster.unmanaged):
             first = list(members)
         else:
-            first = [leader] if leader else []
+            # Without one, who is in use counts: it may go on, cut off from etcd.
+            found = leader or pointed_at(view, view.rw)
+            first = [found] if found else []
         checks = await self._ask(view, first, everything=everything, leads=True)
         if _waits(view) and not everything:
             # Clients wait for the leader: nothing else may delay it.
@@ -154,6 +157,15 @@ class Observer:
     def files(self, side: Side) -> PoolerFiles:
         """Where a pooler's files are."""
         return self._config.rw if side is Side.RW else self._config.ro
+
+    def own_health(self) -> Health | None:
+        """What the own server said last, None where its connection is gone."""
+        line = self._lines.get(self._config.node)
+        return line.last.health if line is not None and line.last is not None else None
+
+    def unmanaged(self) -> bool:
+        """Whether Patroni is told to leave PostgreSQL alone."""
+        return cluster(self.values, self._config.node).unmanaged
 
     def close(self) -> None:
         """Hang up everywhere."""

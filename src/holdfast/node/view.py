@@ -92,13 +92,15 @@ class Cluster:
     """The cluster's keys in etcd.
 
     `written` is the leader's last known WAL position in bytes; `unmanaged` says that Patroni
-    was told to leave PostgreSQL alone, so that a missing leader key means nothing.
+    was told to leave PostgreSQL alone, so that a missing leader key means nothing; `synchronous`
+    that commits wait for a standby.
     """
 
     leader: str | None = None
     members: Mapping[str, Member] = field(default_factory=dict)
     written: int = 0
     unmanaged: bool = False
+    synchronous: bool = False
     order: Order | None = None
     report: Report | None = None
 

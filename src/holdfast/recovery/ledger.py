@@ -43,11 +43,27 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row read back; `position` grows in the order in which rows were inserted."""
+    """A row read back; `position` grows in the order in which rows were inserted.
+
+    `timeline` is the one that it was written on (0: not known), `at_s` when, by the server's
+    clock.
+    """
 
     session: int
     number: int
     position: int
+    timeline: int = 0
+    at_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A session asked for a write of its own that had been acknowledged to it."""
+
+    session: int
+    number: int
+    found: bool
+    at_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +72,9 @@ class Account:
 
     `repeated` are writes that are there more than once, `misplaced` those of a session that
     stand before an earlier one of it, `resurrected` those that failed and are there all the
-    same, `foreign` rows that nobody in this ledger wrote: (session, number) each.
+    same, `foreign` rows that nobody in this ledger wrote, `unread` writes that their own session
+    did not see later although they were not lost: (session, number) each. `reads` counts those
+    that found what they looked for.
     """
 
     acknowledged: int
@@ -68,12 +86,17 @@ class Account:
     misplaced: tuple[tuple[int, int], ...] = ()
     resurrected: tuple[tuple[int, int], ...] = ()
     foreign: tuple[tuple[int, int], ...] = ()
+    unread: tuple[tuple[int, int], ...] = ()
+    reads: int = 0
 
 
-def account(attempts: Iterable[Attempt], rows: Iterable[Row]) -> Account:
+def account(
+    attempts: Iterable[Attempt], rows: Iterable[Row], reads: Iterable[Read] = ()
+) -> Account:
     """Hold what clients were told against what is there."""
     written = tuple(attempts)
     found = tuple(rows)
+    looked = tuple(reads)
     present = Counter((row.session, row.number) for row in found)
     told = {(attempt.session, attempt.number): attempt for attempt in written}
     by_answer = Counter(attempt.answer for attempt in written)
@@ -96,6 +119,17 @@ def account(attempts: Iterable[Attempt], rows: Iterable[Row]) -> Account:
             sorted(key for key in present if key in told and told[key].answer is Answer.FAILED)
         ),
         foreign=tuple(sorted(key for key in present if key not in told)),
+        # One that is lost is lost, and not missed a second time.
+        unread=tuple(
+            sorted(
+                {
+                    (read.session, read.number)
+                    for read in looked
+                    if not read.found and (read.session, read.number) in present
+                }
+            )
+        ),
+        reads=sum(1 for read in looked if read.found),
     )
 
 

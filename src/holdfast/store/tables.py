@@ -214,3 +214,11 @@ tier = sa.Table(
     _created(),
     sa.Column("updated_at", _MOMENT, nullable=False, server_default=sa.func.now()),
 )
+
+drill_record = sa.Table(
+    "drill_record",
+    metadata,
+    sa.Column("operation_id", sa.Text, primary_key=True),
+    sa.Column("raw", sa.LargeBinary, nullable=False),
+    _created(),
+)

@@ -133,6 +133,12 @@ class EtcdClient(EtcdUsers):
             [_unchanged(key, mod_revision)], [{"request_put": _put(key, value, lease)}]
         )
 
+    async def compare_and_delete(self, key: str, *, mod_revision: int) -> bool:
+        """Remove the key if its last change is still `mod_revision`."""
+        return await self.transact(
+            [_unchanged(key, mod_revision)], [{"request_delete_range": {"key": _coded(key)}}]
+        )
+
     async def transact(
         self, compare: Sequence[Mapping[str, Json]], success: Sequence[Mapping[str, Json]]
     ) -> bool:

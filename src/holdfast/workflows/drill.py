@@ -1,160 +1,228 @@
 """Cause a fault on a real cluster and hold what it costs against the tier.
 
-The fault is caused once: a mark on disk is written before it, and a run that finds the mark of an
-earlier one of the same operation causes nothing, restores the cluster and says `unproven`.
+What will be hit is recorded with the operation before anything is done, so that whoever goes on
+with it can undo it. The fault is caused once: a mark on disk is written before it, and a run that
+finds the mark of an earlier one of the same operation causes nothing, undoes everything, restores
+the cluster and says `unproven`; unless the drill is of the kind that outlives its control plane.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
-from dataclasses import asdict
 
 from holdfast.core.change import Json
-from holdfast.core.errors import Error, Invalid, Refused
+from holdfast.core.errors import Cancelled, Conflict, Error, Invalid, Refused
 from holdfast.core.promise import Evidence
-from holdfast.engines.postgresql import faults, kill_primary, ledger
+from holdfast.engines.postgresql import drill as engine
+from holdfast.engines.postgresql import ledger_table
 from holdfast.engines.postgresql.cluster import Cluster
+from holdfast.engines.postgresql.drill_account import ENDPOINTS
 from holdfast.engines.postgresql.endpoints import Role, login
+from holdfast.engines.postgresql.faults import CannotCause, Scene, chance, targets
+from holdfast.engines.postgresql.health import whole_within
 from holdfast.engines.postgresql.leadership import to_leader
 from holdfast.engines.postgresql.render_sandbox import sandbox_folder
-from holdfast.recovery.drills import kill_primary as criteria
-from holdfast.recovery.drills.kill_primary import Seen
-from holdfast.recovery.ledger import Account, Gap
-from holdfast.store import evidence
+from holdfast.recovery import drill_record
+from holdfast.recovery.calendar import stretch
+from holdfast.recovery.drill import Drill, Seen, Terms, refusal
+from holdfast.recovery.drills import every, find
+from holdfast.spec.model import Environment
+from holdfast.store import drills, evidence, operations
 from holdfast.workflows.planning import cluster_of, doors
 from holdfast.workflows.run import Run
 
 KIND = "drill"
-FIELDS = ("drill", "scope")
-DRILLS = (criteria.ID,)
+FIELDS = ("drill", "seed", "load", "consent", "force")
 _HEALTHY_WITHIN_S = 10.0
+_BACK_WITHIN_S = 120.0
+_ENDED = "the control plane ended during the drill"
+
+
+def evidence_id(operation_id: str) -> str:
+    """How the evidence of an operation is called."""
+    return f"{operation_id}-drill"
 
 
 def check(request: Mapping[str, Json]) -> None:
-    """A request names the `drill`, and perhaps its `scope`."""
-    if request.get("drill") not in DRILLS:
+    """A request names the `drill`, and perhaps `seed`, `load`, `consent` and `force`."""
+    if request.get("drill") not in every():
+        find(str(request.get("drill")))
+    if request.get("load", "normal") not in engine.LOADS:
         raise Invalid(
-            f"there is no drill {request.get('drill')!r}", hint=f"choose one of {', '.join(DRILLS)}"
+            f"there is no load {request['load']!r}", hint=f"choose one of {', '.join(engine.LOADS)}"
         )
-    if request.get("scope", criteria.SCOPES[0]) not in criteria.SCOPES:
-        raise Invalid(
-            f"kill-primary has no scope {request['scope']!r}",
-            hint=f"choose one of {', '.join(criteria.SCOPES)}",
-        )
+    if not isinstance(request.get("seed", 0), int | None):
+        raise Invalid(f"the seed is {request['seed']!r}", hint="give a whole number")
+    for name in ("consent", "force"):
+        if not isinstance(request.get(name, ""), str | None):
+            raise Invalid(f"{name} is {request[name]!r}", hint="give a reason in words")
 
 
 async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
     """Outcome: verdict, reasons, the measured figures, and the id of the evidence."""
     cluster = await cluster_of(run)
-    scope = request.get("scope", criteria.SCOPES[0])
-    await run.step("see that the cluster is whole", _whole, run, cluster, retry_for_s=0)
+    drill = find(request["drill"])
+    seed = request.get("seed")
+    seed = zlib.crc32(run.operation_id.encode()) if seed is None else seed
+    said = {"seed": seed, "load": request.get("load", "normal")}
+    said |= await run.step("see that it may be done", _permitted, run, cluster, drill, request)
+    said |= await run.step(
+        "see that the cluster is whole", _whole, run, cluster, request, retry_for_s=0
+    )
     problem: Error | None = None
+    aims: Json = None
     found: Json = None
     try:
         await run.step("prepare the ledger", _prepare, run, cluster)
-        aim = await run.step("take aim at the primary", _aim, run, cluster, scope)
-        found = await run.step(
-            "kill the primary under load", _strike, run, cluster, aim, retry_for_s=0
-        )
+        aims = await run.step("take aim", _aim, run, cluster, drill, seed)
+        if "unable" in aims:
+            found = {"unable": aims["unable"]}
+        else:
+            found = await run.step(
+                "cause the fault under load",
+                _strike,
+                run,
+                cluster,
+                drill,
+                aims["aims"],
+                said,
+                retry_for_s=0,
+            )
     except Error as error:
         problem = error
+    if aims is not None and "aims" in aims:
+        await run.step(
+            "undo the fault", _undo, run, cluster, drill, aims["aims"], seed, always=True
+        )
     back = await run.step("wait until all nodes are back", _back, run, cluster, always=True)
     recorded: dict[str, Json] = {}
     if found is not None:
         recorded = await run.step(
-            "judge and record", _record, run, cluster, scope, found, back, always=True
+            "judge and record", _record, run, cluster, drill, said, found, back, always=True
         )
     await run.step("remove the ledger", _clear, run, cluster, always=True)
     if problem is not None:
         raise problem
+    if found is not None and found.get("cancelled"):
+        raise Cancelled("cancelled while the fault lasted; it was undone")
     return recorded
 
 
-async def _whole(run: Run, cluster: Cluster) -> Json:
+async def _permitted(
+    run: Run, cluster: Cluster, drill: Drill, request: Mapping[str, Json]
+) -> dict[str, Json]:
+    """Raises `Refused` without a window or a consent, `Conflict` while another drill runs."""
+    spec, consent = cluster.spec, request.get("consent") or ""
+    window, now = cluster.resolved.maintenance_window, run.platform.clock.now()
+    in_window = window is not None and stretch(window, now).begin <= now
+    why_not = refusal(
+        tier_rpo_s=cluster.tier.rpo_s,
+        production=spec.environment is Environment.PRODUCTION,
+        in_window=in_window,
+        consent=consent,
+        blast=drill.blast,
+    )
+    if why_not:
+        raise Refused(
+            f"{drill.id} on {cluster.name} is not allowed now: {why_not}",
+            subject=f"database {cluster.name}",
+            hint='say why it has to be now with --consent "…", which is recorded, or wait for the '
+            f"maintenance window ({window or 'the document has none'})",
+        )
+    async with run.platform.store.begin() as connection:
+        running = await operations.running(connection)
+    mine = next((each for each in running if each.id == run.operation_id), None)
+    for other in running:
+        # Whoever began first goes on, in every replay.
+        if (
+            other.kind == KIND
+            and other.id != run.operation_id
+            and mine is not None
+            and (other.started_at, other.id) < (mine.started_at, mine.id)
+        ):
+            raise Conflict(
+                f"drill {other.id} runs on {other.database}",
+                subject=f"database {other.database}",
+                hint="wait for its end: one drill at a time on a site",
+            )
+    return {"consent": consent, "in_window": in_window}
+
+
+async def _whole(run: Run, cluster: Cluster, request: Mapping[str, Json]) -> dict[str, Json]:
     """Raises `Refused` on a cluster that is not whole: the drill would make it worse."""
-    engine = doors(run.platform, run.log)
-    missing = await kill_primary.all_back(cluster, engine, within_s=_HEALTHY_WITHIN_S)
-    if missing:
+    missing = await whole_within(cluster, doors(run.platform, run.log), _HEALTHY_WITHIN_S)
+    force = (request.get("force") or "").strip()
+    if missing and not force:
         raise Refused(
             f"{cluster.name} is not whole: {missing}",
             subject=f"database {cluster.name}",
-            hint="put it right first, for example with `holdfast apply`",
+            hint="put it right first, for example with `holdfast apply`, or say why it has to be "
+            'all the same with --force "…"',
+        )
+    return {"forced": force, "missing_at_start": missing}
+
+
+async def _prepare(run: Run, cluster: Cluster) -> Json:
+    scene = _scene(run, cluster, 0, "prepare")
+    leader = await targets.leader(scene)
+    async with scene.doors.connect(leader, cluster.spec.databases[0].name) as connection:
+        await ledger_table.create_table(
+            connection, login(cluster, Role.RW).user, mark=run.operation_id
         )
     return None
 
 
-async def _prepare(run: Run, cluster: Cluster) -> Json:
-    engine = doors(run.platform, run.log)
-    leader = await kill_primary.leader_of(cluster, engine)
-    async with engine.connect(leader, cluster.spec.databases[0].name) as connection:
-        await ledger.create_table(connection, login(cluster, Role.RW).user, mark=run.operation_id)
-    return None
+async def _aim(run: Run, cluster: Cluster, drill: Drill, seed: int) -> Json:
+    """What will be hit, or why it cannot be: kept with the operation before any harm."""
+    if len(cluster.nodes) < drill.nodes:
+        return {"unable": f"it takes {drill.nodes} nodes, and there are {len(cluster.nodes)}"}
+    try:
+        return {"aims": await engine.aims(_scene(run, cluster, seed, "aim"), drill)}
+    except CannotCause as error:
+        return {"unable": error.message}
 
 
-async def _aim(run: Run, cluster: Cluster, scope: str) -> Json:
-    return (await kill_primary.aim_at_leader(cluster, doors(run.platform), scope=scope)).to_json()
-
-
-async def _strike(run: Run, cluster: Cluster, aim: Mapping[str, Json]) -> Json:
+async def _strike(
+    run: Run, cluster: Cluster, drill: Drill, aims: engine.Aims, said: Mapping[str, Json]
+) -> Json:
     """The only step that harms. Runs to its end once, or not at all."""
     host = run.platform.host
     folder = sandbox_folder(run.platform.site, run.operation_id)
-    mark = str(folder / "begun")
-    if await host.stat(mark) is not None:
-        return {"interrupted": "the control plane ended during the drill"}
-    await host.make_folder(str(folder), mode=0o700, owner=run.platform.site.os_user)
-    await host.write(mark, b"", mode=0o600)
-    engine = doors(run.platform, run.log)
-    outcome = await kill_primary.run(cluster, engine, faults.Aim.from_json(aim))
-    return _told(outcome, cluster)
+    scene = _scene(run, cluster, said["seed"], "run")
+    trial = engine.Trial(scene, drill, lambda: run.is_cancel_requested)
+    if await host.stat(str(folder / "begun")) is not None:
+        struck = await host.read(str(folder / "struck"))
+        if not (drill.outlives and struck):
+            return {"interrupted": _ENDED}
+        outcome = await trial.resume(struck)
+    else:
+        await host.make_folder(str(folder), mode=0o700)
+        await host.write(str(folder / "begun"), b"", mode=0o600)
+        outcome = await trial.run(aims, load=said["load"], seed=said["seed"])
+    raw = drill_record.packed(outcome.noted.attempts, outcome.noted.reads, outcome.rows)
+    async with run.platform.store.begin() as connection:
+        await drills.keep(connection, run.operation_id, raw)
+    told = drill_record.measured(
+        drill,
+        outcome.seen,
+        _terms(cluster),
+        attempts=outcome.noted.attempts,
+        endpoints=ENDPOINTS,
+    )
+    told["raw_sha256"] = drill_record.digest(raw)
+    return {**told, "cancelled": True} if run.is_cancel_requested else told
 
 
-def _told(outcome: kill_primary.Outcome, cluster: Cluster) -> dict[str, Json]:
-    """What is kept of a run: the figures, and the account without its rows."""
-    seen, tier = outcome.seen, cluster.tier
-    judged = criteria.verdict(seen, rpo_s=tier.rpo_s, rto_s=tier.rto_s)
-    told: dict[str, Json] = {
-        "verdict": str(judged.verdict),
-        "reasons": list(judged.reasons),
-        "checks": [
-            each.to_json() for each in criteria.checks(seen, rpo_s=tier.rpo_s, rto_s=tier.rto_s)
-        ],
-        "gap_s": {name: _seconds(each) for name, each in seen.gaps},
-        "redundant_after_s": _rounded(seen.redundant_after_s),
-        **outcome.raw,
-    }
-    if seen.account is not None:
-        told |= _account(seen.account)
-    return told
-
-
-def _account(account: Account) -> dict[str, Json]:
-    return {
-        "acknowledged": account.acknowledged,
-        "failed": account.failed,
-        "unknown": account.unknown,
-        "unknown_present": account.unknown_present,
-        "lost": len(account.lost),
-        "lost_writes": [asdict(each) for each in account.lost[:100]],
-        "repeated": len(account.repeated),
-        "misplaced": len(account.misplaced),
-        "resurrected": len(account.resurrected),
-        "foreign": len(account.foreign),
-    }
-
-
-def _seconds(gap: Gap | None) -> float | None:
-    return None if gap is None else round(gap.seconds, 3)
-
-
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 3)
+async def _undo(run: Run, cluster: Cluster, drill: Drill, aims: engine.Aims, seed: int) -> Json:
+    """Whatever has become of the step before: this ends the fault, and does no harm twice."""
+    await engine.undo(_scene(run, cluster, seed, "undo"), drill, aims)
+    return None
 
 
 async def _back(run: Run, cluster: Cluster) -> Json:
     """What is still missing after a while; empty when the cluster is whole."""
-    engine = doors(run.platform, run.log)
-    missing = await kill_primary.all_back(cluster, engine)
+    missing = await whole_within(cluster, doors(run.platform, run.log), _BACK_WITHIN_S)
     if missing:
         run.log(f"{cluster.name} is not whole yet: {missing}", level="warning")
     return missing
@@ -163,42 +231,54 @@ async def _back(run: Run, cluster: Cluster) -> Json:
 async def _clear(run: Run, cluster: Cluster) -> Json:
     connect = await to_leader(cluster, doors(run.platform, run.log))
     async with connect(cluster.spec.databases[0].name) as connection:
-        await ledger.drop_table(connection)
+        await ledger_table.drop_table(connection)
     await run.platform.host.remove(str(sandbox_folder(run.platform.site, run.operation_id)))
     return None
 
 
 async def _record(
-    run: Run, cluster: Cluster, scope: str, found: Mapping[str, Json], back: str
+    run: Run,
+    cluster: Cluster,
+    drill: Drill,
+    said: Mapping[str, Json],
+    found: Mapping[str, Json],
+    back: str,
 ) -> Json:
-    told = dict(found)
-    if "interrupted" in told:
-        tier = cluster.tier
-        seen = Seen(interrupted=told.pop("interrupted"))
-        judged = criteria.verdict(seen, rpo_s=tier.rpo_s, rto_s=tier.rto_s)
-        told |= {
-            "verdict": str(judged.verdict),
-            "reasons": list(judged.reasons),
-            "checks": [
-                each.to_json() for each in criteria.checks(seen, rpo_s=tier.rpo_s, rto_s=tier.rto_s)
-            ],
-        }
+    told = {key: value for key, value in found.items() if key != "cancelled"}
+    if "verdict" not in told:
+        seen = Seen(**told)
+        told = drill_record.measured(drill, seen, _terms(cluster), attempts=(), endpoints=())
     verdict, reasons = told.pop("verdict"), told.pop("reasons")
     proof = Evidence(
-        id=f"{run.operation_id}-drill",
-        kind=criteria.KIND,
+        id=evidence_id(run.operation_id),
+        kind=drill.kind,
         database=cluster.name,
         at=run.platform.clock.now(),
         verdict=verdict,
-        measured={"scope": scope, "tier": cluster.tier.name, "missing_at_end": back, **told},
+        measured={"tier": cluster.tier.name, **said, "missing_at_end": back, **told},
         reasons=tuple(reasons),
     )
     async with run.platform.store.begin() as connection:
         await evidence.add(connection, proof, operation_id=run.operation_id, actor=run.actor)
-    kept = ("checks", "gap_s", "acknowledged", "lost", "redundant_after_s", "new_leader")
+    kept = ("checks", "gap_s", "phases", "acknowledged", "lost", "redundant_after_s", "new_leader")
     return {
         "evidence": proof.id,
+        "drill": drill.id,
         "verdict": verdict,
         "reasons": reasons,
         **{name: told[name] for name in kept if name in told},
     }
+
+
+def _scene(run: Run, cluster: Cluster, seed: int, part: str) -> Scene:
+    return Scene(
+        cluster=cluster,
+        doors=doors(run.platform, run.log),
+        mark=run.operation_id,
+        folder=sandbox_folder(run.platform.site, run.operation_id),
+        chance=chance(seed, part),
+    )
+
+
+def _terms(cluster: Cluster) -> Terms:
+    return Terms(cluster.tier.rpo_s, cluster.tier.rto_s, len(cluster.nodes))

@@ -13,7 +13,7 @@ from holdfast.engines.postgresql import sandbox as boxes
 from holdfast.engines.postgresql.cluster import POSTGRES, READER, Cluster
 from holdfast.engines.postgresql.counts import Connect, Rules
 from holdfast.engines.postgresql.doors import Connection, Doors
-from holdfast.engines.postgresql.kill_primary import leader_of
+from holdfast.engines.postgresql.leadership import leader_of
 from holdfast.engines.postgresql.render_sandbox import Sandbox
 from holdfast.engines.postgresql.witness import Witness
 from holdfast.recovery.comparison import Count

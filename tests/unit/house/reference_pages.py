@@ -14,6 +14,9 @@ from holdfast.cli import exit_codes
 from holdfast.cli.main import SECTIONS, cli
 from holdfast.core import errors
 from holdfast.core.errors import Error
+from holdfast.core.units import show_duration
+from holdfast.recovery.drill import Stroke, When
+from holdfast.recovery.drills import every
 from holdfast.recovery.layer import Layer
 from holdfast.recovery.layers import layers
 
@@ -84,6 +87,53 @@ def _options(command: click.Command, context: click.Context) -> Iterator[tuple[s
 def _examples(command: click.Command) -> list[str]:
     lines = (command.epilog or "").replace("\b", "").splitlines()
     return [line.strip() for line in lines if line.strip() and line.strip() != "Examples:"]
+
+
+# -- drills ---------------------------------------------------------------------------------------
+
+
+_DRILLS = """\
+What [`holdfast drill`](../how-to/drill.md) can do to a database. Every drill keeps a ledger of
+writes, and asks for what stands under *checks*; what they mean is in
+[what a proof proves](../explanation/proofs.md).
+"""
+
+
+def drills() -> str:
+    """`docs/reference/drills.md` from the declarations."""
+    parts = [f"# Drills\n\n{_NOTE}\n", _DRILLS]
+    parts.append(
+        table(
+            ["drill", "what it does"],
+            ([f"[{each.id}](#{each.id})", each.title] for each in every().values()),
+        )
+    )
+    for drill in every().values():
+        hold = f"at most {show_duration(drill.hold_s)}" if drill.hold_s else "a moment"
+        if drill.until_resumed:
+            hold += ", or until clients write again"
+        parts.append(f"## {drill.id}\n\n{drill.title}.\n\n{drill.documentation}\n")
+        parts.append(
+            table(
+                ["", ""],
+                [
+                    ["faults", ", then ".join(_stroke(each) for each in drill.strokes)],
+                    ["who notices, at the most", drill.blast],
+                    ["needs", "one node" if drill.nodes == 1 else f"{drill.nodes} nodes"],
+                    ["lasts", hold],
+                    ["is undone", drill.undone],
+                    ["all nodes back", f"within the RTO and {show_duration(drill.deadline_s)}"],
+                    ["checks", ", ".join(drill.required)],
+                ],
+            )
+        )
+    return "\n".join(parts)
+
+
+def _stroke(stroke: Stroke) -> str:
+    said = " ".join([stroke.fault, *(str(value) for value in stroke.options.values())])
+    when = "" if stroke.when is When.AT_ONCE else f" {stroke.when}"
+    return f"`{said}`{when}"
 
 
 # -- the API ------------------------------------------------------------------------------------

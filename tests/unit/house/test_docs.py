@@ -50,6 +50,11 @@ def test_the_layers_of_proof_are_described_as_they_are(generated):
     assert there == pages.keys()
 
 
+@pytest.mark.docs
+def test_drills_are_described_as_they_are_declared(generated):
+    generated("docs/reference/drills.md", reference_pages.drills())
+
+
 def commands_in(page: Path) -> set[str]:
     """Every `holdfast ...` of a page, in blocks and in running text."""
     text = page.read_text()

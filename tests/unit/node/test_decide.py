@@ -93,6 +93,21 @@ class TestLeaderGone:
     def test_clients_are_held_when_nobody_has_the_key(self) -> None:
         assert "Hold rw" in kinds(decide(view(None), NOW))
 
+    def test_one_that_is_cut_off_from_etcd_goes_on_while_its_commits_wait_for_a_standby(
+        self,
+    ) -> None:
+        alone = view(None, checks={SECOND: UP, ME: REPLICA})
+        alone = replace(alone, cluster=replace(alone.cluster, synchronous=True))
+        assert "Hold rw" not in kinds(decide(alone, NOW))
+        ordered = replace(alone.cluster, order=Order("op", SECOND))
+        for other in (
+            replace(alone, cluster=replace(alone.cluster, synchronous=False)),
+            replace(alone, cluster=ordered),
+            replace(alone, checks={SECOND: REPLICA, ME: REPLICA}),
+            replace(alone, cluster=replace(alone.cluster, leader=ME)),
+        ):
+            assert "Hold rw" in kinds(decide(other, NOW))
+
     def test_a_leader_that_was_not_asked_is_not_believed(self) -> None:
         assert "Hold rw" in kinds(decide(view(checks={}), NOW))
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.recovery.ledger import Answer, Attempt, Row, account, gap, rhythm
+from holdfast.recovery.ledger import Answer, Attempt, Read, Row, account, gap, rhythm
 
 
 def attempt(session: int, number: int, answer: str = "acknowledged", ended_s: float = 0.0):
@@ -139,3 +139,13 @@ def test_the_rhythm_counts_every_write_in_its_window_once(moments: list[float]):
     found = rhythm(attempts, fault_s=10.0, before_s=3.0, after_s=5.0)
     assert len(found) == 80
     assert sum(found) == sum(1 for each in moments if 0 <= (each - 7.0) // 0.1 < 80)
+
+
+def test_a_session_that_does_not_see_its_own_write_is_named_unless_the_write_is_lost():
+    written = [attempt(1, 1), attempt(1, 2), attempt(2, 1)]
+    rows = [Row(1, 1, 1), Row(2, 1, 2)]
+    reads = [Read(1, 1, False, 1.0), Read(1, 2, False, 1.0), Read(2, 1, True, 1.0)]
+    found = account(written, rows, reads)
+    assert found.unread == ((1, 1),)
+    assert found.reads == 1
+    assert [(lost.session, lost.number) for lost in found.lost] == [(1, 2)]

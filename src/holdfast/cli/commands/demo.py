@@ -149,7 +149,7 @@ class Demo:
         self.stage.heading("5  Kill the primary with SIGKILL, under load")
         # pgbench gives up when its server dies; an application would connect again.
         with Repeated(self._pgbench_argv(CLIENTS, RATE), self._secret("rw", pooled=True)):
-            outcome = self._outcome("drill", NAME, "kill-primary", "--yes")
+            outcome = self._outcome("drill", NAME, "kill-primary", "--consent", "the demo", "--yes")
         gaps = " and ".join(
             f"{show_duration(seconds)} {endpoint}" for endpoint, seconds in outcome["gap_s"].items()
         )
@@ -180,7 +180,7 @@ class Demo:
             f"  {_PSQL:<48}  the same, from a URI\n"
             f"  {f'holdfast describe {NAME}':<48}  nodes and endpoints\n"
             f"  {'holdfast status':<48}  every part of the platform\n"
-            f"  {f'holdfast drill {NAME} kill-primary --scope node':<48}  kill a whole node\n"
+            f"  {f'holdfast drill {NAME} kill-node --consent demo':<48}  kill a whole node\n"
             f"  {'holdfast demo --down   (or make demo-down)':<48}  stop and remove all of it"
         )
 

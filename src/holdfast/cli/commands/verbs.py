@@ -14,7 +14,6 @@ from holdfast.cli.proof_text import proof_markdown, proof_text
 from holdfast.core.change import Json
 from holdfast.core.promise import Verdict
 from holdfast.providers.settings import Settings
-from holdfast.recovery.drills.kill_primary import SCOPES
 
 
 def _operate(
@@ -87,37 +86,6 @@ def verify(name: str, layers: str | None, backup: str | None, **given: Any) -> N
     destroyed again; the verdict is kept as evidence. Exits with 1 unless the backup is proven.
     """
     _prove("verify", name, {"layers": layers, "backup": backup}, given)
-
-
-@click.command(
-    epilog="""\b
-Examples:
-  holdfast drill orders kill-primary
-  holdfast drill orders kill-primary --scope node --yes
-"""
-)
-@click.argument("name", type=options.DatabaseName())
-@click.argument("drill_id", metavar="DRILL")
-@click.option(
-    "--scope",
-    type=click.Choice(SCOPES),
-    default=SCOPES[0],
-    show_default=True,
-    help="Kill the server alone, or every process of its node.",
-)
-@options.yes
-@options.waiting
-@options.output
-@options.home
-def drill(name: str, drill_id: str, scope: str, yes: bool, **given: Any) -> None:
-    """Cause a fault and measure what it costs.
-
-    The fault is real: clients of the database notice it as they would notice an accident. Clients
-    of the platform write all the while, and each acknowledged write is looked for afterwards.
-    Exits with 1 unless the tier's promises held.
-    """
-    consent(f"Cause the fault {drill_id!r} on {name} now?", yes=yes)
-    _prove("drill", name, {"drill": drill_id, "scope": scope}, given)
 
 
 @click.command(

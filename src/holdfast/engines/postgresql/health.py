@@ -14,6 +14,8 @@ from holdfast.engines.postgresql.observe_node import Member, in_service, observe
 from holdfast.engines.postgresql.render_programs import programs
 from holdfast.spec.model import Synchronous
 
+_POLL_S = 0.2
+
 
 async def ailments(cluster: Cluster, doors: Doors) -> list[str]:
     """What keeps the cluster from being whole, a clause each; empty when it is."""
@@ -68,3 +70,13 @@ async def _without_standby(cluster: Cluster, doors: Doors) -> list[str]:
     key = await doors.etcd.get(f"{etcd_prefix(cluster.name)}sync")
     standby = (json.loads(key.value).get("sync_standby") or "") if key else ""
     return [] if standby.strip() else ["no standby is synchronous"]
+
+
+async def whole_within(cluster: Cluster, doors: Doors, seconds: float) -> str:
+    """Wait until the cluster is whole; what is still missing when time is up."""
+    end = doors.clock.monotonic() + seconds
+    while missing := await ailments(cluster, doors):
+        if doors.clock.monotonic() > end:
+            return "; ".join(missing)
+        await doors.clock.sleep(_POLL_S)
+    return ""

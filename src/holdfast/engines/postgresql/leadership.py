@@ -6,7 +6,7 @@ import json
 import re
 from urllib.parse import urlsplit
 
-from holdfast.core.errors import Transient
+from holdfast.core.errors import Conflict, Transient
 from holdfast.core.layout import etcd_prefix
 from holdfast.engines.postgresql.catalog.doors import Connect
 from holdfast.engines.postgresql.cluster import Cluster, Node
@@ -31,6 +31,18 @@ async def leader_node(cluster: Cluster, doors: Doors) -> Node | None:
         return known
     member = await doors.etcd.get(f"{etcd_prefix(cluster.name)}members/{name}")
     return leaving_node(cluster, name, member.value if member else None)
+
+
+async def leader_of(cluster: Cluster, doors: Doors) -> Node:
+    """The node that leads now. Raises `Conflict` when nobody does."""
+    node = await leader_node(cluster, doors)
+    if node is None:
+        raise Conflict(
+            f"{cluster.name} has no leader",
+            subject=f"database {cluster.name}",
+            hint=f"look at `holdfast describe {cluster.name}`",
+        )
+    return node
 
 
 def leaving_node(cluster: Cluster, name: str, member: str | None) -> Node | None:

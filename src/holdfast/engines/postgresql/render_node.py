@@ -27,6 +27,7 @@ from holdfast.engines.postgresql.render_pooler import (
     pooler_ini,
     user_list,
 )
+from holdfast.spec.model import Synchronous
 
 SIDES = {"rw": POOL_RW_PORT, "ro": POOL_RO_PORT}
 
@@ -93,6 +94,10 @@ def agent_file(cluster: Cluster, node: Node) -> dict[str, str]:
             },
         },
         "check_user": POOLER,
+        "data_folder": str(node.paths.data),
+        # Where Patroni would start a crashed server again in place, so it may.
+        "gives_back": cluster.tier.timing.primary_start_timeout_s == 0
+        and cluster.tier.synchronous is not Synchronous.OFF,
     }
     return {
         str(node.paths.conf / "node.json"): json.dumps(document, indent=2, sort_keys=True) + "\n",
