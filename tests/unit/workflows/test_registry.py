@@ -23,11 +23,11 @@ def test_every_workflow_has_an_async_body_of_run_and_request() -> None:
 
 def test_a_request_with_a_field_that_nobody_reads_is_refused() -> None:
     with pytest.raises(Invalid) as caught:
-        workflows()["drill"].refuse({"drill": "kill-primary", "skope": "node", "x": 1})
+        workflows()["drill"].refuse({"drill": "kill-primary", "sede": 1, "x": 1})
     findings = caught.value.findings
-    assert [each.subject for each in findings] == ["body.request.skope", "body.request.x"]
-    assert "drill has no field 'skope': it takes drill and scope" in findings[0].message
-    assert findings[0].hint == "did you mean scope?"
+    assert [each.subject for each in findings] == ["body.request.sede", "body.request.x"]
+    assert "drill has no field 'sede': it takes drill, seed, load, consent and force" in findings[0].message
+    assert findings[0].hint == "did you mean seed?"
     with pytest.raises(Invalid):
         workflows()["verify"].refuse({"x": 1})
     workflows()["drill"].refuse({"drill": "kill-primary"})
