@@ -38,4 +38,5 @@ def _terms(tier: TierSpec) -> Terms:
         rto_s=tier.rto_s,
         restore_test_every_s=tier.proofs.restore_test_every_s,
         failover_drill_every_s=tier.proofs.failover_drill_every_s,
+        point_in_time_every_s=tier.proofs.point_in_time_every_s,
     )

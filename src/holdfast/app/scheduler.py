@@ -16,12 +16,14 @@ from holdfast.app.wiring import Control
 from holdfast.core.change import Json
 from holdfast.core.errors import Conflict, Error
 from holdfast.core.promise import Verdict
+from holdfast.recovery import layers
 from holdfast.recovery.drills.kill_primary import ID as KILL_PRIMARY
 from holdfast.recovery.schedule import (
     DIFFERENTIAL,
     FAILOVER_DRILL,
     FULL,
     INCREMENTAL,
+    POINT_IN_TIME,
     RESTORE_TEST,
     Attempt,
     Entry,
@@ -180,6 +182,16 @@ def tasks_of(record: Database, *, site_off: str = "") -> Iterator[Task]:
             every=timedelta(seconds=tier.proofs.restore_test_every_s),
             off=off["verify"],
         )
+    if tier.proofs.point_in_time_every_s is not None:
+        yield Task(
+            record.name,
+            POINT_IN_TIME,
+            "verify",
+            {"layers": str(layers.POINT_IN_TIME)},
+            record.created_at,
+            every=timedelta(seconds=tier.proofs.point_in_time_every_s),
+            off=off["verify"],
+        )
     if tier.proofs.failover_drill_every_s is not None:
         yield Task(
             record.name,
@@ -220,9 +232,19 @@ def _counts(task: Task, tried: Tried) -> bool | None:
         good = tried.state == "succeeded"
         # A weaker backup is no substitute, and a stronger one that failed says nothing of this.
         return good if kind == wanted else True if good and covers(kind, wanted) else None
+    if task.kind == "verify" and not _is_whole(task, tried):
+        return None
     if task.request.get("drill") != tried.request.get("drill"):
         return None
     return tried.state == "succeeded" and tried.verdict == str(Verdict.PROVEN)
+
+
+def _is_whole(task: Task, tried: Tried) -> bool:
+    """Whether a verification had the layers that the task is for, of the newest backup."""
+    told, wanted = tried.request.get("layers"), task.request.get("layers")
+    if wanted:
+        return bool(told) and {*layers.chosen(wanted)} <= {*layers.chosen(str(told))}
+    return not told and not tried.request.get("backup")
 
 
 def _moment(at: datetime | None) -> str | None:

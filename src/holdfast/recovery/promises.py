@@ -15,7 +15,7 @@ from holdfast.core.promise import Evidence, Promise, Verdict
 from holdfast.core.units import show_bytes, show_duration
 from holdfast.recovery import restore_test
 from holdfast.recovery.drills import kill_primary
-from holdfast.recovery.schedule import FAILOVER_DRILL, RESTORE_TEST, Entry
+from holdfast.recovery.schedule import FAILOVER_DRILL, POINT_IN_TIME, RESTORE_TEST, Entry
 
 READY = "ready"
 """The kind of evidence that an apply leaves when it has made a cluster."""
@@ -31,6 +31,7 @@ class Terms:
     rto_s: float
     restore_test_every_s: float | None
     failover_drill_every_s: float | None
+    point_in_time_every_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,13 @@ def _lines(terms: Terms) -> tuple[_Line, ...]:
             "measured",
             restore,
             ("restore", "start"),
+        ),
+        _Line(
+            "point-in-time",
+            restore_test.MARKER_KIND,
+            "a marker is restored to by name, position and time",
+            "exactly",
+            terms.point_in_time_every_s,
         ),
     )
 
@@ -218,7 +226,16 @@ def _restore_time(measured: Mapping[str, Any]) -> str:
     return told + (f" and {show_bytes(wal)} of WAL" if wal else "")
 
 
-_KIND_OF = {RESTORE_TEST: restore_test.KIND, FAILOVER_DRILL: kill_primary.KIND}
+def _point_in_time(measured: Mapping[str, Any]) -> str:
+    ways = [check for check in measured.get("checks", ()) if check["verdict"] == Verdict.PROVEN]
+    return f"{len(ways)} of 3 ways" if ways else ""
+
+
+_KIND_OF = {
+    RESTORE_TEST: restore_test.KIND,
+    POINT_IN_TIME: restore_test.MARKER_KIND,
+    FAILOVER_DRILL: kill_primary.KIND,
+}
 """The kind of evidence that a task of the schedule leaves."""
 _MEASURED = {
     "ready": _ready,
@@ -226,4 +243,5 @@ _MEASURED = {
     "resume": _resume,
     "restore": _restore,
     "restore-time": _restore_time,
+    "point-in-time": _point_in_time,
 }

@@ -22,8 +22,9 @@ from holdfast.core.change import Json
 from holdfast.recovery.calendar import Cron, Interval, Window, stretch
 
 FULL, DIFFERENTIAL, INCREMENTAL = "full backup", "differential backup", "incremental backup"
-RESTORE_TEST, FAILOVER_DRILL = "restore test", "failover drill"
-RANK = (FULL, DIFFERENTIAL, INCREMENTAL, FAILOVER_DRILL, RESTORE_TEST)
+RESTORE_TEST, POINT_IN_TIME = "restore test", "restore to a marker"
+FAILOVER_DRILL = "failover drill"
+RANK = (FULL, DIFFERENTIAL, INCREMENTAL, FAILOVER_DRILL, RESTORE_TEST, POINT_IN_TIME)
 """Who goes first on one database."""
 AT_ONCE = {"drill": 1, "verify": 1, "backup": 2}
 """How many operations of a kind the scheduler lets run on a site at a time."""

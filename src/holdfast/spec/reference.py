@@ -120,6 +120,7 @@ def _tiers() -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
         "point in time": lambda tier: f"{tier.backup.retention_days} days back",
         "restore test": lambda tier: _every(tier.proofs.restore_test_every_s),
         "layers of proof": lambda tier: tier.proofs.layers,
+        "restore to a marker": lambda tier: _every(tier.proofs.point_in_time_every_s),
         "failover drill": lambda tier: _every(tier.proofs.failover_drill_every_s),
         "credentials replaced": lambda tier: _every(tier.credential_age_s),
         "minor release installed": lambda tier: f"within {_days(tier.patch_window_s)}",

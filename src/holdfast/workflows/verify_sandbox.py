@@ -168,7 +168,14 @@ async def _restored(
 
     return await watched(
         boxes.restore(
-            sandbox, host, clock, label=backup["label"], point=point, timeline=timeline, way=way
+            sandbox,
+            host,
+            clock,
+            label=backup["label"],
+            point=point,
+            timeline=timeline,
+            way=way,
+            over=way != "name",
         ),
         look,
         _meter(run, "restored"),

@@ -40,7 +40,10 @@ def lines(*evidence: Evidence, terms: Terms = TIER_0, entries=()):
     return {each.id: each for each in found}
 
 
+MARKERS = {"checks": [{"id": f"by {way}", "verdict": "proven", "detail": ""}
+                      for way in ("name", "lsn", "time")]}  # fmt: skip
 ALL = (
+    proof("point-in-time", MARKERS),
     proof("ready", {"ready_s": 17.2}),
     proof("drill/kill-primary", DRILL),
     proof("restore-test", RESTORE),
@@ -55,6 +58,7 @@ def test_every_line_with_its_measured_value():
         "resume": ("proven", "3.1 s direct, 3.4 s pooled"),
         "restore": ("proven", "4 tables, 500,000 rows"),
         "restore-time": ("proven", "3.1 s for 1.0 MiB"),
+        "point-in-time": ("proven", "3 of 3 ways"),
     }
 
 
@@ -129,6 +133,7 @@ def test_every_line_says_when_it_is_proven_again():
         "resume": entries[1].start_at,
         "restore": entries[0].start_at,
         "restore-time": entries[0].start_at,
+        "point-in-time": None,
     }
     # Before it is too old to be proven.
     assert found["restore"].next_at - NOW < timedelta(hours=23)

@@ -102,11 +102,18 @@ def backup_file(cluster: Cluster, sandbox: Sandbox) -> str:
 
 
 def restore_command(
-    sandbox: Sandbox, *, label: str, point: str, timeline: int, way: str = "name"
+    sandbox: Sandbox,
+    *,
+    label: str,
+    point: str,
+    timeline: int,
+    way: str = "name",
+    over: bool = False,
 ) -> list[str]:
     """Restore a backup and recover it up to a point; to the archive's end without one.
 
-    `way` says what `point` is: a restore point's `name`, an `lsn` or a `time`.
+    `way` says what `point` is: a restore point's `name`, an `lsn` or a `time`. With `over`, files
+    of the copy before that hash to what the manifest says are left where they are.
     """
     if point:
         target = [f"--type={way}", f"--target={point}", "--target-action=promote"]
@@ -122,6 +129,7 @@ def restore_command(
         f"--set={label}",
         *target,
         "--archive-mode=off",
+        *(["--delta"] if over else []),
         "restore",
     ]
 

@@ -74,20 +74,24 @@ async def restore(
     point: str,
     timeline: int,
     way: str = "name",
+    over: bool = False,
 ) -> Step:
     """Restore into an empty data folder. pgBackRest checks every file against its manifest.
 
     `point` is a restore point's name, or what `way` says: a position (`lsn`) or a `time`. Without
-    it, recovery goes to the end of the archive.
+    it, recovery goes to the end of the archive. `over` restores over the copy before.
     """
+    if over:
+        await stop(sandbox, host)
     await end_processes(sandbox, host, clock)
-    await host.remove(str(sandbox.data))
+    if not over:
+        await host.remove(str(sandbox.data))
     await host.make_folder(str(sandbox.data), mode=0o700, owner=sandbox.os_user)
     begun = clock.monotonic()
     done = await run_in(
         sandbox,
         host,
-        restore_command(sandbox, label=label, point=point, timeline=timeline, way=way),
+        restore_command(sandbox, label=label, point=point, timeline=timeline, way=way, over=over),
         timeout_s=RESTORE_TIMEOUT_S,
     )
     return step_of(done, "pgbackrest restore", clock.monotonic() - begun)

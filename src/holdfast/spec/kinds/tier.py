@@ -203,6 +203,12 @@ FIELDS: dict[str, Json] = {
                 "failoverDrill": _duration(
                     "A primary is killed at least so often.", "30d", least="1h"
                 ),
+                "pointInTime": _duration(
+                    "A backup is restored to a marker by name, position and time at least so "
+                    "often.",
+                    "7d",
+                    least="1h",
+                ),
                 "layers": {
                     "type": "string",
                     "pattern": r"^[0-6](-[0-6])?(,[0-6](-[0-6])?)*$",

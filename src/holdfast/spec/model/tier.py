@@ -69,12 +69,14 @@ class BackupPolicy:
 class Proofs:
     """How old the evidence of a promise may become, in seconds; None is never demanded.
 
-    `layers` are the layers of proof that a restore test has, such as `0-5`.
+    `layers` are the layers of proof that a restore test has, such as `0-5`; layer 6 has a cadence
+    of its own.
     """
 
     restore_test_every_s: float | None
     failover_drill_every_s: float | None
     layers: str = DEFAULT_LAYERS
+    point_in_time_every_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ class TierSpec:
                     "restoreTest": _duration_or_none(self.proofs.restore_test_every_s),
                     "failoverDrill": _duration_or_none(self.proofs.failover_drill_every_s),
                     "layers": self.proofs.layers,
+                    "pointInTime": _duration_or_none(self.proofs.point_in_time_every_s),
                 }
             ),
             "credentialAge": duration_text(self.credential_age_s),
@@ -165,6 +168,7 @@ class TierSpec:
                 restore_test_every_s=_seconds_or_none(proofs.get("restoreTest")),
                 failover_drill_every_s=_seconds_or_none(proofs.get("failoverDrill")),
                 layers=proofs.get("layers", DEFAULT_LAYERS),
+                point_in_time_every_s=_seconds_or_none(proofs.get("pointInTime")),
             ),
             credential_age_s=_seconds(data["credentialAge"]),
             patch_window_s=_seconds(data["patchWindow"]),
