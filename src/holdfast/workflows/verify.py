@@ -171,10 +171,7 @@ async def _looked(
             )
         }
     if 3 in numbers:
-        told["structure"] = await steps.take(
-            "check tables and indexes", boxes.structure, run, cluster, sandbox
-        )
-        told["dump"] = await steps.take("dump every database", boxes.dump, run, sandbox)
+        told |= await steps.take("check tables and indexes", boxes.structure, run, cluster, sandbox)
     if 4 in numbers:
         told["compared"] = await steps.take(
             "compare it with the source", source.compared, run, cluster, sandbox,

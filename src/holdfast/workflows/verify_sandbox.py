@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -224,23 +225,26 @@ async def start(
 
 
 async def structure(run: Run, cluster: Cluster, sandbox: Sandbox) -> Json:
-    """pg_amcheck, with what it does not check."""
+    """`structure`, pg_amcheck with what it does not check, and `dump` of everything to nowhere.
+
+    Both at the same time: each of them waits for one table or index after the other.
+    """
     host, clock = run.platform.host, run.platform.clock
     surveyed: Mapping[str, Json] = {}
 
     async def look() -> tuple[float, float]:
         return await sandbox_probe.checked_bytes(sandbox, host)
 
-    work = sandbox_probe.structure(sandbox, host, clock, version=cluster.version)
-    step = await watched(work, look, _meter(run, "checked"))
+    async def both() -> tuple[Step, Step]:
+        return await asyncio.gather(
+            sandbox_probe.structure(sandbox, host, clock, version=cluster.version),
+            sandbox_probe.dump(sandbox, host, clock),
+        )
+
+    step, dumped = await watched(both(), look, _meter(run, "checked"))
     if step.ok:
         surveyed = await sandbox_probe.surveyed(sandbox)
-    return {**asdict(step), **surveyed}
-
-
-async def dump(run: Run, sandbox: Sandbox) -> Json:
-    """pg_dump of everything to nowhere."""
-    return asdict(await sandbox_probe.dump(sandbox, run.platform.host, run.platform.clock))
+    return {"structure": {**asdict(step), **surveyed}, "dump": asdict(dumped)}
 
 
 async def canaries(run: Run, cluster: Cluster, sandbox: Sandbox) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -23,7 +24,8 @@ _UNIQUE_FROM = 17
 _DATA = "pg_data/"
 _REWRITTEN = frozenset({"postgresql.auto.conf"})
 _ADDED = frozenset({"recovery.signal", "standby.signal", "tablespace_map", "backup.manifest"})
-_BATCH_BYTES = 256 * 2**20
+_BATCH_BYTES = 64 * 2**20
+_HASHERS = 2
 _AMCHECK_LOG = "amcheck.log"
 _PAGES = re.compile(r"(\d+)/(\d+) pages")
 _PAGE_BYTES = 8192
@@ -52,11 +54,18 @@ async def files(
     begun = clock.monotonic()
     compared = [each for each in told.files if _is_compared(each)]
     size, done = sum(each.size for each in compared), 0
-    problems = []
-    for batch in _batches(compared):
-        problems += await _wrong_files(sandbox, host, batch)
+    turns = asyncio.Semaphore(_HASHERS)
+
+    async def hashed(batch: Sequence[File]) -> list[str]:
+        nonlocal done
+        async with turns:
+            wrong = await _wrong_files(sandbox, host, batch)
         done += sum(each.size for each in batch)
         report(done, size)
+        return wrong
+
+    found = await asyncio.gather(*(hashed(batch) for batch in _batches(compared)))
+    problems = [each for part in found for each in part]
     problems += await _strangers(sandbox, host, told)
     left_out = sorted(
         each.name for each in told.files
