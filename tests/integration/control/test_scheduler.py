@@ -81,7 +81,7 @@ async def test_a_fresh_site_is_left_alone(site: Site) -> None:
         site.clock.advance(3600)
     states = {each["task"]: each["state"] for each in await _told(control)}
     assert set(states.values()) == {"scheduled"}
-    assert len(states) == 5
+    assert len(states) == 6
 
 
 async def _told(control: Any, name: str | None = None) -> list[dict[str, Any]]:
@@ -146,6 +146,31 @@ async def test_what_did_not_prove_anything_is_tried_again(site: Site) -> None:
         "off",
         "the document turns it off",
     )
+
+
+@pytest.mark.parametrize(
+    ("request_", "counts"),
+    [
+        ({}, {"restore test"}),
+        ({"layers": None, "backup": None}, {"restore test"}),
+        ({"layers": "0"}, set()),
+        ({"backup": "20260101-010101F"}, set()),
+        ({"layers": "6"}, {"restore to a marker"}),
+        ({"layers": "0-6"}, {"restore to a marker"}),
+    ],
+)
+async def test_only_a_whole_verification_counts(
+    site: Site, request_: dict[str, Any], counts: set[str]
+) -> None:
+    await site.declare()
+    control = site.control()
+    async with site.store.begin() as c:
+        made = await operations.create(
+            c, kind="verify", database="orders", request=request_, actor="somebody"
+        )
+    await site.end(made, verdict="proven")
+    told = {each["task"] for each in await _told(control) if each["last_at"] is not None}
+    assert told == counts
 
 
 async def test_a_site_or_a_deleted_database_has_nothing_to_run(site: Site) -> None:
