@@ -177,7 +177,7 @@ def tasks_of(record: Database, *, site_off: str = "") -> Iterator[Task]:
             record.name,
             RESTORE_TEST,
             "verify",
-            {},
+            {"layers": tier.proofs.layers},
             record.created_at,
             every=timedelta(seconds=tier.proofs.restore_test_every_s),
             off=off["verify"],
@@ -241,10 +241,12 @@ def _counts(task: Task, tried: Tried) -> bool | None:
 
 def _is_whole(task: Task, tried: Tried) -> bool:
     """Whether a verification had the layers that the task is for, of the newest backup."""
-    told, wanted = tried.request.get("layers"), task.request.get("layers")
-    if wanted:
-        return bool(told) and {*layers.chosen(wanted)} <= {*layers.chosen(str(told))}
-    return not told and not tried.request.get("backup")
+    if tried.request.get("backup"):
+        return False
+    told = tried.request.get("layers")
+    if not told:  # those of the tier
+        return task.name == RESTORE_TEST
+    return {*layers.chosen(task.request["layers"])} <= {*layers.chosen(str(told))}
 
 
 def _moment(at: datetime | None) -> str | None:

@@ -156,7 +156,7 @@ async def test_what_did_not_prove_anything_is_tried_again(site: Site) -> None:
         ({"layers": "0"}, set()),
         ({"backup": "20260101-010101F"}, set()),
         ({"layers": "6"}, {"restore to a marker"}),
-        ({"layers": "0-6"}, {"restore to a marker"}),
+        ({"layers": "0-6"}, {"restore test", "restore to a marker"}),
     ],
 )
 async def test_only_a_whole_verification_counts(
