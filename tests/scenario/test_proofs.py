@@ -89,7 +89,7 @@ def test_the_demo_ends_with_every_promise_proven(demo: tuple[RealSite, Ran, floa
     _, ran, _ = demo
     assert ran.exit_code == 0, ran
     assert "every promise is proven" in ran.out
-    assert ran.out.count("proven") == 6
+    assert ran.out.count("proven") == 7
     assert " 0 of " in ran.out
     assert "holdfast demo --down" in ran.out
 
