@@ -59,13 +59,13 @@ async def measure(at: Place, options: Options) -> AsyncIterator[dict[str, Any]]:
 
 class _Ledger:
     def __init__(self, url: str, home: Path) -> None:
-        self.store = Store(url)
+        signer = Signer(Signer.new_secret())
+        self.store = Store(url, seal=signer.seal)
         # The heads of this log are not those of the site.
         folder = home / "benchmark-ledger"
         (folder / "evidence").mkdir(parents=True)
         self.site = Site(PurePosixPath(folder), "benchmark", "127.0.0", "nobody")
         self.clock = SystemClock()
-        signer = Signer(Signer.new_secret())
         signer.publish(Path(key_file(self.site)))
         self.keeper = Keeper(self.store, self.clock, heads_file(self.site), signer)
         self.control: Any = SimpleNamespace(platform=self)
@@ -110,8 +110,7 @@ def _fact(number: int) -> Record:
 async def _ledger(at: Place) -> AsyncIterator[_Ledger]:
     """A database beside the control database, and the same server under the same settings."""
     url = open_site(at.settings).database_url
-    path = urlsplit(url).path
-    own = url.replace(path, f"/{_NAME}", 1) if path.strip("/") else url
+    own = urlsplit(url)._replace(path=f"/{_NAME}").geturl()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {_NAME} WITH (FORCE)")
         connection.execute(f"CREATE DATABASE {_NAME}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -114,6 +115,33 @@ def test_a_restore_test_leaves_evidence_with_its_figures(site: RealSite):
     assert found["recovery_point"]["point"].startswith("holdfast_op-")
     assert found["wal_bytes"] > 0
     assert found["restore_s"] > 0
+
+
+def test_all_of_it_is_in_a_ledger_that_is_checked_elsewhere(site: RealSite, tmp_path: Path):
+    site.dsn("orders")
+
+    def signed() -> dict[str, Any]:
+        found = site.json("evidence", "verify")
+        return found if found["signed"] == found["leaves"] else {}
+
+    found = until(signed, deadline_s=30, what="a head over every leaf")
+    assert (found["whole"], found["findings"]) == (True, [])
+    leaves = site.json("evidence", "list", "--limit", "1000")
+    kinds = {each["kind"] for each in leaves}
+    assert {"approval", "apply", "ready", "verify", "drill", "secret-access"} <= kinds
+    assert "scheduler" not in {each["actor"] for each in leaves}  # nothing is due yet
+    proof = next(each for each in leaves if each["kind"] == "restore-test")
+    shown = site.json("evidence", "show", proof["id"])
+    assert shown["head"] is not None
+    bundle = tmp_path / "bundle.json"
+    site.run("evidence", "export", "-o", bundle)
+    key = Path(site.layout.evidence) / "key.pub"
+    checked = subprocess.run(
+        [sys.executable, "-m", "holdfast.evidence_check", bundle, "--key", key],
+        env=site.variables(), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert checked.stdout.startswith(f"TRUE: leaves 0 to {found['leaves'] - 1} ")
 
 
 def test_a_flipped_byte_in_the_repository_is_found(site: RealSite):

@@ -16,7 +16,7 @@ from holdfast.evidence.audit import Report
 from holdfast.evidence.head import SignedHead, fingerprint
 from holdfast.evidence.tree import Span
 from holdfast.providers.evidence_files import heads_file, public_key
-from holdfast.store import Connection, evidence
+from holdfast.store import Connection, evidence, evidence_heads
 from holdfast.store.evidence import Leaf
 from holdfast.store.evidence_audit import snapshot
 
@@ -57,7 +57,7 @@ async def show(control: Control, which: str) -> Proven:
     """One leaf, by its id or its number, with its inclusion proof. Raises `NotFound`."""
     async with control.platform.store.begin() as connection:
         leaf = await evidence.get(connection, which)
-        last = await evidence.last_head(connection)
+        last = await evidence_heads.last(connection)
         if last is None or last.head.size <= leaf.seq:
             return Proven(leaf, None, ())
         spans = tree.inclusion(leaf.seq, last.head.size)
@@ -79,7 +79,7 @@ async def verify(control: Control) -> Audited:
         else:
             unreadable = ""
         with snapshot(platform.store.url) as (kept, rows):
-            report = audit.audit(rows, kept, filed, key, now)
+            report = audit.audit(rows, kept, filed, key, now, platform.store.seal)
         if unreadable:
             report.add("file", "heads file", f"it cannot be read: {unreadable}")
         return Audited(report, fingerprint(key) if key else "")
@@ -97,7 +97,7 @@ async def bundle(
     """
     key = public_key(control.platform.site)
     async with control.platform.store.begin() as connection:
-        heads = await evidence.heads(connection)
+        heads = await evidence_heads.after(connection, -1)
         if not heads or key is None:
             raise Conflict(
                 "the ledger has no signed head yet",

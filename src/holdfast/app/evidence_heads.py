@@ -21,7 +21,7 @@ from holdfast.evidence.head import Head, SignedHead, signed
 from holdfast.evidence.tree import Span
 from holdfast.providers.doors import SiteDoors
 from holdfast.providers.evidence_files import HeadsFile, Signer, heads_file, key_file
-from holdfast.store import Connection, Store, evidence
+from holdfast.store import Connection, Store, evidence, evidence_heads
 from holdfast.store.evidence import Tree
 from holdfast.system.clock import Clock
 from holdfast.system.files import make_folder
@@ -74,11 +74,12 @@ class Keeper:
         filed = await asyncio.to_thread(self.file.last)
         async with self.store.begin() as connection:
             now = await evidence.now(connection)
-            last = await evidence.last_head(connection)
-            late = await evidence.heads(connection, after=filed.head.number if filed else -1)
+            last = await evidence_heads.last(connection)
+            late = await evidence_heads.after(connection, filed.head.number if filed else -1)
+            self._see_that_the_key_is_ours(filed or last)
             if filed is not None:
                 await self._hold_against(connection, filed.head, now)
-        self._see_that_the_key_is_ours(filed or last)
+                await self._see_that_we_wrote_it(connection, Span(filed.head.size, now.size))
         for each in late:
             if not each.is_signed_by(self.signer.public_key):
                 raise Conflict(f"head {each.head.number} of the database is not signed by our key")
@@ -103,6 +104,16 @@ class Keeper:
             return True
         return self.clock.now() - last.head.at >= AT_LEAST_EVERY
 
+    async def _see_that_we_wrote_it(self, connection: Connection, fresh: Span) -> None:
+        """Whoever can write to the database could add a leaf; our seal they cannot make."""
+        place = await evidence.unsealed(connection, fresh, self.store.seal)
+        if place is not None:
+            raise Conflict(
+                f"leaf {place} was not written by the platform",
+                subject="evidence",
+                hint="see what is wrong: holdfast evidence verify",
+            )
+
     def _see_that_the_key_is_ours(self, known: SignedHead | None) -> None:
         if known is not None and known.head.key != self.signer.fingerprint:
             raise Conflict(
@@ -115,7 +126,7 @@ class Keeper:
     async def _keep(self, made: SignedHead) -> None:
         """First the database, then the file: every head of the file has to be in the database."""
         async with self.store.begin() as connection:
-            await evidence.put_head(connection, made)
+            await evidence_heads.put(connection, made)
         await asyncio.to_thread(self.file.append, [made])
         if self.post is not None:
             try:

@@ -89,7 +89,7 @@ class Control:
 async def real_platform(settings: Settings) -> RealPlatform:
     """The platform of a site that `up` has made. Raises `NotFound` when there is none."""
     doors = await asyncio.to_thread(open_site, settings)
-    store = Store(doors.database_url)
+    store = Store(doors.database_url, seal=doors.signer().seal)
     return RealPlatform(
         site=doors.site,
         store=store,

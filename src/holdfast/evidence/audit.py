@@ -6,7 +6,7 @@ cannot reach it. What is in the database alone only has to agree.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -32,6 +32,7 @@ class Row(NamedTuple):
     verdict: str
     content: str
     hashes: bytes
+    seal: bytes
 
 
 class HeadRow(NamedTuple):
@@ -93,15 +94,22 @@ def audit(
     filed: Sequence[SignedHead],
     public_key: bytes | None,
     now: datetime,
+    seal: Callable[[bytes], bytes],
 ) -> Report:
-    """Look at every leaf and every head once; `rows` come in the order of `seq`."""
+    """Look at every leaf and every head once; `rows` come in the order of `seq`.
+
+    `seal` is what marks a leaf's hash as written by the platform. What a filed head covers does not
+    need it any more: leaves of earlier releases have none.
+    """
     report = Report(heads=len(filed))
     good = _heads(report, kept, filed, public_key, now)
     by_size: dict[int, list[tuple[str, bytes]]] = {}
     for name, signed in good:
         head = signed.head
         by_size.setdefault(head.size, []).append((name, head.root))
-    last, peaks, youngest = _leaves(report, rows, by_size)
+    outside = set(filed)
+    signed_size = max((each.head.size for _, each in good if each in outside), default=0)
+    last, peaks, youngest = _leaves(report, rows, by_size, _Sealed(seal, signed_size))
     report.root = tree.root(peaks)
     _state(report, kept, report.leaves, peaks)
     for size in sorted(size for size in by_size if size > report.leaves):
@@ -131,7 +139,10 @@ def audit(
 
 
 def _leaves(
-    report: Report, rows: Iterable[Row], by_size: Mapping[int, Sequence[tuple[str, bytes]]]
+    report: Report,
+    rows: Iterable[Row],
+    by_size: Mapping[int, Sequence[tuple[str, bytes]]],
+    sealed: _Sealed,
 ) -> tuple[Row | None, tuple[bytes, ...], datetime]:
     """The last row, the peaks of what is really there, and the youngest moment."""
     peaks: tuple[bytes, ...] = ()
@@ -151,6 +162,10 @@ def _leaves(
         elif kept != b"".join(hashes) and not wrong_nodes:
             wrong_nodes = True
             report.add("nodes", _name(row), "the hashes kept with it are not those of the tree")
+        if not sealed.holds(row.seal, hashes[0], size):
+            report.add(
+                "forged", _name(row), "the platform did not write it: it has no seal of ours"
+            )
         _one(report, row)
         peaks = tree.grown(peaks, hashes)
         report.leaves = size + 1
@@ -158,6 +173,16 @@ def _leaves(
             if tree.root(peaks) != root:
                 report.add("root", name, f"the first {report.leaves} leaves are not those it signs")
     return row, peaks, youngest
+
+
+@dataclass(frozen=True, slots=True)
+class _Sealed:
+    seal: Callable[[bytes], bytes]
+    signed: int
+
+    def holds(self, found: bytes, leaf: bytes, place: int) -> bool:
+        """Whether a leaf bears our seal, or is old enough to do without."""
+        return found == self.seal(leaf) or (not found and place < self.signed)
 
 
 def _gap(report: Report, expected: int, found: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from holdfast.core.change import Json
 
 _EXACT = 2**53 - 1
 """The largest number that every reader of JSON takes for itself; beyond it stands a text."""
-_UNFIT = {0: "\ufffd", **dict.fromkeys(range(0xD800, 0xE000), "\ufffd")}
+_UNFIT = re.compile("[\x00\ud800-\udfff]")
 """What is no character of a text: PostgreSQL's jsonb refuses the first, UTF-8 the others."""
 
 
@@ -74,11 +75,11 @@ def record(text: str) -> tuple[int, Record]:
 
 def _fit(value: Json) -> Json:
     if isinstance(value, str):
-        return value.translate(_UNFIT)
+        return _UNFIT.sub("\ufffd", value)
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, int | float):
         return value if abs(value) <= _EXACT else str(value)
     if isinstance(value, Mapping):
-        return {str(name).translate(_UNFIT): _fit(each) for name, each in value.items()}
+        return {_fit(str(name)): _fit(each) for name, each in value.items()}
     return [_fit(each) for each in value]

@@ -6,6 +6,7 @@ they cannot take one out of this file.
 
 from __future__ import annotations
 
+import hmac
 import os
 import secrets
 from collections.abc import Sequence
@@ -27,7 +28,9 @@ class Signer:
     """An Ed25519 key; `secret` is its seed in hexadecimal."""
 
     def __init__(self, secret: str) -> None:
-        self._key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(secret))
+        seed = bytes.fromhex(secret)
+        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        self._sealing = hmac.digest(seed, b"holdfast leaf seal 1", "sha256")
 
     @staticmethod
     def new_secret() -> str:
@@ -47,6 +50,10 @@ class Signer:
     def sign(self, content: bytes) -> bytes:
         """The signature of this content."""
         return self._key.sign(content)
+
+    def seal(self, leaf_hash: bytes) -> bytes:
+        """What marks a leaf as written by the platform; 16 bytes that only this key makes."""
+        return hmac.digest(self._sealing, leaf_hash, "sha256")[:16]
 
     def publish(self, path: Path) -> None:
         """Write the public key as PEM, unless it stands there already."""

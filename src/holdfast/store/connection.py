@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -16,6 +17,15 @@ from holdfast.core.errors import Transient
 SCHEMA = "holdfast"
 APPENDED = "holdfast-appended"
 """Set among a connection's notes by whoever appends to the ledger."""
+SEAL = "holdfast-seal"
+"""Among a connection's notes: what seals a leaf's hash."""
+
+Seal: TypeAlias = Callable[[bytes], bytes]
+
+
+def no_seal(_leaf_hash: bytes) -> bytes:
+    """For whoever only reads, and for tests."""
+    return b""
 
 
 def sqlalchemy_url(url: str) -> sa.URL:
@@ -29,11 +39,12 @@ class Store:
     `begin` is the only way in: one transaction, committed at its end. A lost or refused
     connection surfaces as `Transient`, so that callers wait for the database to come back
     instead of failing an operation. `appended` is set when a transaction that added evidence has
-    been committed.
+    been committed. `seal` marks leaves as written here: its key is not in the database.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 4) -> None:
+    def __init__(self, url: str, *, pool_size: int = 4, seal: Seal = no_seal) -> None:
         self.url = url
+        self.seal = seal
         self.appended = asyncio.Event()
         self.engine: AsyncEngine = create_async_engine(
             sqlalchemy_url(url),
@@ -54,6 +65,7 @@ class Store:
         try:
             async with self.engine.begin() as connection:
                 connection.info.pop(APPENDED, None)
+                connection.info[SEAL] = self.seal
                 yield connection
                 appended = connection.info.pop(APPENDED, False)
             if appended:

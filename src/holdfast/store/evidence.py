@@ -11,17 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.core.errors import Bug, NotFound
 from holdfast.core.promise import Evidence, Verdict
 from holdfast.evidence import leaf, tree
-from holdfast.evidence.head import SignedHead
 from holdfast.evidence.leaf import Record
 from holdfast.evidence.tree import HASH_BYTES, Node, Span
 from holdfast.store import tables
-from holdfast.store.connection import APPENDED
+from holdfast.store.connection import APPENDED, SEAL, Seal, no_seal
 
 _leaf = tables.evidence_leaf
 
@@ -58,6 +57,7 @@ async def append(connection: AsyncConnection, records: Sequence[Record]) -> int:
     """
     log, size, peaks = await _locked(connection)
     known = await _known(connection, [each.id for each in records])
+    seal = connection.info.get(SEAL, no_seal)
     rows = []
     for record in records:
         if record.id in known:
@@ -65,7 +65,7 @@ async def append(connection: AsyncConnection, records: Sequence[Record]) -> int:
         known.add(record.id)
         text = leaf.content(size, record)
         hashes = tree.completed(size, peaks, tree.leaf_hash(text.encode()))
-        rows.append(_row(size, text, hashes))
+        rows.append(_row(size, text, hashes) | {"seal": seal(hashes[0])})
         size, peaks = size + 1, tree.grown(peaks, hashes)
     if not rows:
         return 0
@@ -266,32 +266,14 @@ async def _nodes(
     return {row.seq: _parts(row.hashes) for row in await connection.execute(query)}
 
 
-# -- heads -------------------------------------------------------------------------------------
-
-
-async def put_head(connection: AsyncConnection, signed: SignedHead) -> None:
-    """Add a signed head. Two of one number are refused by the table."""
-    head = signed.head
-    fresh = insert(tables.evidence_head).values(
-        number=head.number,
-        size=head.size,
-        at=head.at,
-        content=signed.text,
-        signature=signed.signature,
+async def unsealed(connection: AsyncConnection, span: Span, seal: Seal) -> int | None:
+    """The first leaf of a span that does not bear this seal over its own text."""
+    query = (
+        sa.select(_leaf.c.seq, _leaf.c.content, _leaf.c.seal)
+        .where(_leaf.c.seq >= span.begin, _leaf.c.seq < span.end)
+        .order_by(_leaf.c.seq)
     )
-    await connection.execute(fresh)
-
-
-async def last_head(connection: AsyncConnection) -> SignedHead | None:
-    """The newest head, None before the first one."""
-    table = tables.evidence_head
-    query = sa.select(table).order_by(table.c.number.desc()).limit(1)
-    row = (await connection.execute(query)).one_or_none()
-    return None if row is None else SignedHead(row.content, row.signature)
-
-
-async def heads(connection: AsyncConnection, *, after: int = -1) -> tuple[SignedHead, ...]:
-    """The heads beyond a number, oldest first."""
-    table = tables.evidence_head
-    query = sa.select(table).where(table.c.number > after).order_by(table.c.number)
-    return tuple(SignedHead(row.content, row.signature) for row in await connection.execute(query))
+    for row in await connection.execute(query):
+        if row.seal != seal(tree.leaf_hash(row.content.encode())):
+            return int(row.seq)
+    return None

@@ -22,7 +22,7 @@ _HEADS = f"""
     SELECT number, size, at, content, signature FROM {SCHEMA}.evidence_head ORDER BY number
 """  # noqa: S608
 _LEAVES = f"""
-    SELECT seq, id, kind, database, at, verdict, content, hashes
+    SELECT seq, id, kind, database, at, verdict, content, hashes, seal
     FROM {SCHEMA}.evidence_leaf ORDER BY seq
 """  # noqa: S608
 _GUARDS = """
@@ -69,5 +69,15 @@ def _rows(connection: psycopg.Connection) -> Iterator[Row]:
     with connection.cursor("leaves", row_factory=tuple_row) as cursor:
         cursor.itersize = _PORTION
         cursor.execute(_LEAVES)
-        for seq, id, kind, database, at, verdict, content, hashes in cursor:
-            yield Row(seq, id, kind, database, at.astimezone(UTC), verdict, content, bytes(hashes))
+        for seq, id, kind, database, at, verdict, content, hashes, seal in cursor:
+            yield Row(
+                seq,
+                id,
+                kind,
+                database,
+                at.astimezone(UTC),
+                verdict,
+                content,
+                bytes(hashes),
+                bytes(seal),
+            )

@@ -166,6 +166,7 @@ evidence_leaf = sa.Table(
     sa.Column("verdict", sa.Text, nullable=False),
     sa.Column("content", sa.Text, nullable=False),
     sa.Column("hashes", sa.LargeBinary, nullable=False),
+    sa.Column("seal", sa.LargeBinary, nullable=False, server_default=sa.text("'\\x'::bytea")),
     sa.Index("evidence_leaf_latest", "database", "kind", "at"),
     sa.Index("evidence_leaf_by_time", "at"),
 )

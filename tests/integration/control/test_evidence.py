@@ -26,9 +26,10 @@ from holdfast.core.promise import Evidence, Verdict
 from holdfast.evidence.head import SignedHead
 from holdfast.evidence.leaf import Record
 from holdfast.providers.evidence_files import HeadsFile, Signer, heads_file, key_file
-from holdfast.store import Store, evidence, operations, schema
+from holdfast.store import Store, evidence, evidence_heads, operations, schema
 from holdfast.store.connection import SCHEMA, sqlalchemy_url
 from holdfast.system.clock import ManualClock
+from holdfast.system.post import post_json
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -42,12 +43,12 @@ class Ledger:
 
     def __init__(self, url: str, home: Path, secret: str = "ab" * 32) -> None:
         self.url = url
-        self.store = Store(url)
+        self.signer = Signer(secret)
+        self.store = Store(url, seal=self.signer.seal)
         self.site = Site(home, "0badcafe", "127.9.9", "nobody")
         self.clock = ManualClock(AT)
         (home / "evidence").mkdir(exist_ok=True)
         self.sent: list[SignedHead] = []
-        self.signer = Signer(secret)
         if not key_file(self.site).exists():
             self.signer.publish(key_file(self.site))
         self.keeper = Keeper(self.store, self.clock, self.file, self.signer, self._send)
@@ -198,7 +199,7 @@ async def test_heads_go_into_the_database_then_into_the_file_then_elsewhere(
     assert [(each.head.number, each.head.size) for each in filed] == [(0, 4), (1, 8), (2, 12)]
     assert ledger.sent == list(filed)  # the second was refused, and nothing else came of it
     async with ledger.store.begin() as c:
-        assert await evidence.heads(c) == filed
+        assert await evidence_heads.after(c, -1) == filed
     assert await ledger.keeper.sign() is None
     ledger.clock.advance(AT_LEAST_EVERY.total_seconds())
     daily = await ledger.keeper.sign()
@@ -218,6 +219,34 @@ async def test_a_keeper_that_died_before_the_file_goes_on(ledger: Ledger) -> Non
     assert await ledger.found() == set()
 
 
+async def test_a_head_is_posted_as_a_line_of_the_file(ledger: Ledger) -> None:
+    await ledger.filled(4)
+    (head,) = ledger.file.read()
+    taken: list[bytes] = []
+    statuses = [204, 500]
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        top = await reader.readuntil(b"\r\n\r\n")
+        length = int(top.lower().partition(b"content-length:")[2].split()[0])
+        taken.append(await reader.readexactly(length))
+        writer.write(b"HTTP/1.1 %d x\r\nconnection: close\r\n\r\n" % statuses.pop(0))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    url = f"http://127.0.0.1:{port}/heads?token=secret"
+    await post_json(url, head.line)
+    assert SignedHead.parse(taken[0].decode()) == head
+    with pytest.raises(Transient, match="answered with 500"):
+        await post_json(url, head.line)
+    server.close()
+    await server.wait_closed()
+    with pytest.raises(Transient) as refused:
+        await post_json(url, head.line)
+    assert "secret" not in str(refused.value)
+
+
 async def test_the_keeper_signs_at_once_and_by_itself(ledger: Ledger) -> None:
     task = asyncio.create_task(ledger.keeper.run())
     await ledger.append(fact(1))
@@ -229,6 +258,19 @@ async def test_the_keeper_signs_at_once_and_by_itself(ledger: Ledger) -> None:
     await asyncio.wait_for(signed(), 20)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_leaf_that_the_platform_did_not_write_is_found_and_not_signed(
+    ledger: Ledger,
+) -> None:
+    await ledger.filled(4)
+    forger = Store(ledger.url)  # who can do everything in the database, and has our own code
+    async with forger.begin() as connection:
+        await evidence.append(connection, [fact("false", verdict="proven")])
+    await forger.close()
+    with pytest.raises(Conflict, match="leaf 4 was not written by the platform"):
+        await ledger.keeper.sign()
+    assert await ledger.found() == {"forged", "unsigned"}
 
 
 async def test_another_key_signs_nothing(ledger: Ledger, tmp_path: Path) -> None:

@@ -33,13 +33,17 @@ class Ledger:
     filed: list[SignedHead]
 
     def report(self, now: datetime = NOW) -> Report:
-        return audit(self.rows, self.kept, self.filed, PUBLIC, now)
+        return audit(self.rows, self.kept, self.filed, PUBLIC, now, seal)
 
     def ids(self) -> set[str]:
         return {each.id.removeprefix("evidence.") for each in self.report().findings}
 
     def without_heads(self, number: int) -> None:
         self.kept = replace(self.kept, heads=[h for h in self.kept.heads if h.number < number])
+
+
+def seal(leaf_hash: bytes) -> bytes:
+    return b"ours" + leaf_hash[:4]
 
 
 def made(count: int, heads_at: tuple[int, ...], key: Ed25519PrivateKey = KEY) -> Ledger:
@@ -67,7 +71,7 @@ def built(facts: list[Record], heads_at: tuple[int, ...], key: Ed25519PrivateKey
         text = leaf.content(size, said)
         hashes = tree.completed(size, peaks, tree.leaf_hash(text.encode()))
         beside = (said.id, said.kind, said.database, said.at, said.verdict)
-        rows.append(Row(size, *beside, text, b"".join(hashes)))
+        rows.append(Row(size, *beside, text, b"".join(hashes), seal(hashes[0])))
         peaks = tree.grown(peaks, hashes)
     stored = [HeadRow(s.head.number, s.head.size, s.head.at, s.text, s.signature) for s in heads]
     kept = Kept("log", len(facts), b"".join(peaks), stored)
@@ -170,6 +174,18 @@ def forge_a_head(ledger: Ledger) -> None:
     ledger.kept = replace(ledger.kept, heads=[*ledger.kept.heads, row])
 
 
+def add_one(ledger: Ledger) -> None:
+    """Correct in every hash; only the seal cannot be made."""
+    forged = built([fact(n) for n in range(13)], ())
+    ledger.rows = [*ledger.rows, forged.rows[12]._replace(seal=b"")]
+    ledger.kept = replace(forged.kept, heads=ledger.kept.heads)
+
+
+def add_one_with_a_seal(ledger: Ledger) -> None:
+    add_one(ledger)
+    ledger.rows[12] = ledger.rows[12]._replace(seal=ledger.rows[11].seal)
+
+
 def empty_the_file(ledger: Ledger) -> None:
     ledger.filed.clear()
 
@@ -204,6 +220,8 @@ def write_nonsense(ledger: Ledger) -> None:
         (change_a_head, "head-changed"),
         (remove_a_head, "head-missing"),
         (forge_a_head, "signature"),
+        (add_one, "forged"),
+        (add_one_with_a_seal, "forged"),
         (empty_the_file, "head-not-filed"),
         (write_nonsense, "unreadable"),
     ],
@@ -247,6 +265,14 @@ def test_what_waits_for_its_head_is_named_only_when_it_waits_too_long() -> None:
     (found,) = ledger.report().findings
     assert (found.id, found.severity) == ("evidence.unsigned", Severity.WARNING)
     assert ledger.report().is_whole
+
+
+def test_leaves_of_an_earlier_release_have_no_seal_and_need_none() -> None:
+    ledger = made(12, (8, 12))
+    ledger.rows = [row._replace(seal=b"") for row in ledger.rows]
+    assert ledger.report().findings == []
+    ledger.filed.pop()
+    assert "forged" in ledger.ids()
 
 
 def test_guards_that_are_off_are_named() -> None:

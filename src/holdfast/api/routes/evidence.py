@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from holdfast.api.context import Plane
+from holdfast.api.context import Name, Plane
 from holdfast.app import evidence
 from holdfast.core.render_findings import findings_json
 from holdfast.store.evidence import Leaf
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1/evidence", tags=["evidence"])
 @router.get("")
 async def get_evidence(
     plane: Plane,
-    database: str | None = None,
+    database: Name | None = None,
     kind: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
 ) -> list[dict[str, Any]]:
