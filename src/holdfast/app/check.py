@@ -42,14 +42,14 @@ class Asked:
 def run(read: check_read.Read, asked: Asked) -> Checked:
     """Check what was read."""
     every = histories(read.folders, tool=asked.settings.tool, settings=_tool_settings(read, asked))
-    return checked(every, read.findings, asked)
+    return checked(every, read, asked)
 
 
-def checked(every: Sequence[History], more: Sequence[Finding], asked: Asked) -> Checked:
-    """Check histories; `more` are findings that were made before."""
+def checked(every: Sequence[History], read: check_read.Read, asked: Asked) -> Checked:
+    """Check histories that were made of what was read."""
     book = rulebook()
     options = _options(asked, book)
-    findings: list[Finding] = list(more)
+    findings: list[Finding] = list(read.findings)
     statements: list[StatementReport] = []
     unknown: dict[str, None] = {}
     migrations: list[Migration] = []
@@ -59,7 +59,10 @@ def checked(every: Sequence[History], more: Sequence[Finding], asked: Asked) -> 
         findings += report.findings
         statements += report.statements
         unknown.update(dict.fromkeys(report.unknown))
-        migrations += chosen
+        migrations += (one for one in chosen if one.path not in read.context)
+    if read.context:
+        statements = [one for one in statements if one.path not in read.context]
+        findings = [one for one in findings if _file(one) not in read.context]
     rest = _Rest(asked, book, migrations, statements)
     left = rest.of(findings)
     paths = dict.fromkeys(one.path for one in migrations)
@@ -74,6 +77,10 @@ def checked(every: Sequence[History], more: Sequence[Finding], asked: Asked) -> 
         tools={history.root or ".": history.tool.id for history in every},
         titles={one.id: book.title(one.id) for one in left},
     )
+
+
+def _file(one: Finding) -> str:
+    return one.location.file if one.location else ""
 
 
 def prints(result: Checked, path_of: Callable[[str], str]) -> list[baseline.Print]:

@@ -38,6 +38,8 @@ class Read:
 
     folders: list[Folder] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    context: set[str] = field(default_factory=set)
+    """Files that nobody asked about: they tell what is there before those that somebody did."""
 
 
 def read(paths: Sequence[str], exclude: Sequence[str] = ()) -> Read:
@@ -50,8 +52,8 @@ def given_text(text: str, path: str) -> Read:
     reading = _Reading(())
     folder, _, name = path.rpartition("/")
     names = reading.names_of(folder) | {name}
-    file = File(path, *_cleaned(text, path))
-    reading.add(folder, names, {name: file})
+    files = reading.beside(folder, [name], names)
+    reading.add(folder, names, {**files, name: File(path, *_cleaned(text, path))})
     return reading.result
 
 
@@ -114,10 +116,19 @@ class _Reading:
             return False
 
     def _some(self, folder: str, wanted: Sequence[str]) -> None:
-        """Files that were named one by one; of their neighbours only the names are read."""
+        """Files that were named one by one; their neighbours are what is there before them."""
         names = self.names_of(folder)
-        extra = [name for name in names if name.endswith(".sql.conf") or name == "metadata.toml"]
-        self.add(folder, names, self._files(folder, [*wanted, *extra], names))
+        files = self._files(folder, wanted, names)
+        if files:
+            self.add(folder, names, {**self.beside(folder, wanted, names), **files})
+
+    def beside(self, folder: str, wanted: Iterable[str], names: set[str]) -> dict[str, File]:
+        """The other files of a folder; what is wrong with them nobody asked."""
+        found = len(self.result.findings)
+        files = self._files(folder, sorted(names - set(wanted)), names)
+        del self.result.findings[found:]
+        self.result.context.update(file.path for file in files.values())
+        return files
 
     def names_of(self, folder: str) -> set[str]:
         """All names in a folder; none where it cannot be read."""

@@ -53,6 +53,18 @@ def test_a_path_that_is_not_there_is_said() -> None:
     assert "nowhere" in str(answer.exception)
 
 
+def test_the_neighbours_of_a_file_are_what_is_there_before(folder: Path) -> None:
+    (folder / "1.sql").write_text("CREATE TABLE t (a int);\nALTER TABLE;\n")
+    (folder / "2.sql").write_text("SELECT 1;\n")
+    (folder / "3.sql").write_text(INDEX)
+    data = json.loads(run("2.sql", "3.sql", "-o", "json", "--effects").output)
+    assert {one["path"] for one in data["statements"]} == {"2.sql", "3.sql"}
+    assert data["summary"]["files"] == 2
+    assert "schema.syntax" not in {one["id"] for one in data["findings"]}
+    (folder / "notes.txt").write_text("")
+    assert run("notes.txt").exit_code == 0
+
+
 def test_an_editor_sends_its_text() -> None:
     answer = run("--stdin", "--path", "db/1.sql", "-o", "json", "--effects", text=INDEX)
     data = json.loads(answer.output)

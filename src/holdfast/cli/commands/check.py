@@ -239,7 +239,7 @@ def _checked(read: Read, asked: Asked, given: Mapping[str, Any]) -> Checked:
     if given["run_tool"]:
         from holdfast.app.check_tools import with_tools
 
-        return checking.checked(with_tools(read, asked.settings), read.findings, asked)
+        return checking.checked(with_tools(read, asked.settings), read, asked)
     return checking.run(read, asked)
 
 
