@@ -13,7 +13,7 @@ from holdfast.app.wiring import Control
 from holdfast.cli.main import cli
 from holdfast.core import layout
 from holdfast.recovery.layers import layers
-from tests.unit.house import reference_pages
+from tests.unit.house import check_pages, reference_pages
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
@@ -53,6 +53,16 @@ def test_the_layers_of_proof_are_described_as_they_are(generated):
 @pytest.mark.docs
 def test_drills_are_described_as_they_are_declared(generated):
     generated("docs/reference/drills.md", reference_pages.drills())
+
+
+@pytest.mark.docs
+def test_the_rules_are_described_as_they_are(generated):
+    generated("docs/reference/rules.md", check_pages.rules())
+
+
+@pytest.mark.docs
+def test_the_tools_are_described_as_they_are(generated):
+    generated("docs/reference/migration-tools.md", check_pages.tools())
 
 
 def commands_in(page: Path) -> set[str]:

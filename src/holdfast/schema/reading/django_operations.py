@@ -214,9 +214,12 @@ def alter_field(state: State, call: Called) -> Iterator[Step]:
         else:
             if (default := default_of(new)) is not None:
                 rows = f"WHERE {column} IS NULL"
+                yield f"{start} SET DEFAULT {default}"
                 yield f"UPDATE {table} SET {column} = {default} {rows}"  # noqa: S608 - it is read
                 yield "SET CONSTRAINTS ALL IMMEDIATE"
             yield f"{start} SET NOT NULL"
+            if default_of(new) is not None:
+                yield f"{start} DROP DEFAULT"
     yield from _keys(state, model, name, old, new)
 
 

@@ -141,7 +141,7 @@ def django(operations: str, name: str = "0001_a", **more: str) -> dict[str, str]
 
 
 MODEL = """migrations.CreateModel("Order", [("id", models.BigAutoField(primary_key=True)),
-    ("name", models.CharField(max_length=10)), ("tags", models.ManyToManyField("shop.Tag"))]),"""
+    ("name", models.CharField(max_length=10)), ("tip", models.IntegerField(null=True)), ("tags", models.ManyToManyField("shop.Tag"))]),"""
 
 
 @pytest.mark.parametrize(
@@ -165,6 +165,11 @@ MODEL = """migrations.CreateModel("Order", [("id", models.BigAutoField(primary_k
           "ALTER TABLE shop_order ALTER COLUMN name DROP NOT NULL"]),
         ("migrations.AlterField('order', 'name', models.CharField(max_length=10, unique=True))",
          ["ALTER TABLE shop_order ADD CONSTRAINT shop_order_name_uniq UNIQUE (name)"]),
+        ("migrations.AlterField('order', 'tip', models.IntegerField(default=1))",
+         ["ALTER TABLE shop_order ALTER COLUMN tip SET DEFAULT 1",
+          "UPDATE shop_order SET tip = 1 WHERE tip IS NULL", "SET CONSTRAINTS ALL IMMEDIATE",
+          "ALTER TABLE shop_order ALTER COLUMN tip SET NOT NULL",
+          "ALTER TABLE shop_order ALTER COLUMN tip DROP DEFAULT"]),
         ("migrations.RemoveField('order', 'name')",
          ["ALTER TABLE shop_order DROP COLUMN name CASCADE"]),
         ("migrations.RenameField('order', 'name', 'title')",
