@@ -141,7 +141,8 @@ def django(operations: str, name: str = "0001_a", **more: str) -> dict[str, str]
 
 
 MODEL = """migrations.CreateModel("Order", [("id", models.BigAutoField(primary_key=True)),
-    ("name", models.CharField(max_length=10)), ("tip", models.IntegerField(null=True)), ("tags", models.ManyToManyField("shop.Tag"))]),"""
+    ("name", models.CharField(max_length=10)), ("tip", models.IntegerField(null=True)),
+    ("tags", models.ManyToManyField("shop.Tag"))]),"""
 
 
 @pytest.mark.parametrize(
