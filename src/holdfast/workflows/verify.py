@@ -20,6 +20,7 @@ from holdfast.recovery import layers, restore_test
 from holdfast.recovery.restore_record import measured_of
 from holdfast.store import evidence
 from holdfast.store.backups import Backup
+from holdfast.workflows import verify_repository as repository
 from holdfast.workflows import verify_sandbox as boxes
 from holdfast.workflows import verify_source as source
 from holdfast.workflows.backup import recorded
@@ -114,10 +115,10 @@ async def _test(
     )
     if 0 in numbers:
         told["repository"] = await steps.take(
-            "let pgBackRest read the repository", boxes.repository, run, sandbox, told["backup"]
+            "let pgBackRest read the repository", repository.verified, run, sandbox, told["backup"]
         )
         told["stored"] = await steps.take(
-            "read the repository", boxes.stored, run, cluster, sandbox, told["backup"]
+            "read the repository", repository.stored, run, cluster, sandbox, told["backup"]
         )
     if not restores:
         return
@@ -203,12 +204,13 @@ async def _markers(steps: _Steps, sandbox: Sandbox, told: dict[str, Json]) -> No
 
 
 async def _choose(run: Run, cluster: Cluster, wanted: str) -> Json:
-    """The newest backup, or the one of this label; None if there is none at all."""
+    """The newest of the first repository, or the one of this label; None if there is none."""
     present = await recorded(run.platform.store, cluster, doors(run.platform, run.log))
     if not present:
         return None
     label = wanted.removeprefix(f"{cluster.name}/")
-    found = [each for each in present if label in ("", each.label)]
+    first = [each for each in present if _repository(each) == 1]
+    found = [each for each in present if each.label == label] if label else first or present
     if not found:
         raise NotFound(
             f"there is no backup {label} of {cluster.name}",
@@ -216,13 +218,21 @@ async def _choose(run: Run, cluster: Cluster, wanted: str) -> Json:
             hint=f"choose one of `holdfast get backups {cluster.name}`",
         )
     chosen = found[-1]
+    beside = [each for each in present if _repository(each) == _repository(chosen)]
     return {
         **_known(chosen),
+        "repository": _repository(chosen),
         "kind": chosen.kind,
         "size_bytes": chosen.size_bytes or 0,
-        "is_newest": chosen.label == present[-1].label,
-        "present": [_known(each) for each in present],
+        "is_newest": chosen.label == beside[-1].label,
+        "present": [_known(each) for each in beside],
+        "elsewhere": len(present) - len(beside),
     }
+
+
+def _repository(backup: Backup) -> int:
+    number: int = backup.detail.get("repository", 1)
+    return number
 
 
 def _known(backup: Backup) -> dict[str, Json]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
 
 from holdfast.core.change import Json
 from holdfast.core.errors import Error, NotFound
@@ -16,12 +15,10 @@ from holdfast.engines.postgresql import stored as repositories
 from holdfast.engines.postgresql.cluster import READER, Cluster
 from holdfast.engines.postgresql.render_sandbox import Sandbox, backup_file
 from holdfast.engines.postgresql.sandbox_process import confinement
-from holdfast.engines.postgresql.stored import Known
 from holdfast.engines.postgresql.witness import Witness
-from holdfast.recovery import restore_test
 from holdfast.recovery.positions import distance_bytes
 from holdfast.recovery.restore_test import Step
-from holdfast.store import evidence, nodes, operations
+from holdfast.store import nodes, operations
 from holdfast.workflows.meter import Meter, watched
 from holdfast.workflows.planning import doors
 from holdfast.workflows.run import Run
@@ -90,61 +87,6 @@ async def destroy(run: Run, sandbox: Sandbox) -> Json:
     return None
 
 
-# -- layer 0 -----------------------------------------------------------------------------------
-
-
-async def repository(run: Run, sandbox: Sandbox, backup: Mapping[str, Json]) -> Json:
-    """`pgbackrest verify`."""
-    platform = run.platform
-    found = await repositories.verify(sandbox, platform.host, platform.clock, label=backup["label"])
-    return asdict(found)
-
-
-async def stored(run: Run, cluster: Cluster, sandbox: Sandbox, backup: Mapping[str, Json]) -> Json:
-    """Our own reader; `proven` has a digest and the time of the proof for each sound backup."""
-    platform = run.platform
-    begun, now = platform.clock.monotonic(), platform.clock.now()
-    before = await _proven_before(run, cluster, now)
-    meter = _meter(run, "read")
-    found = await repositories.read(
-        sandbox,
-        platform.host,
-        repository=cluster.site.repository(cluster.name),
-        backups=[
-            Known(each["label"], each["lsn"], each["wal_start"]) for each in backup["present"]
-        ],
-        chosen=backup["label"],
-        proven={label: each["digest"] for label, each in before.items()},
-        report=meter.at,
-    )
-    proven = {
-        label: before[label]
-        if before.get(label, {}).get("digest") == digest
-        else {"digest": digest, "at": now.isoformat()}
-        for label, digest in found.proven.items()
-    }
-    spent_s = platform.clock.monotonic() - begun
-    return {**found.to_json(), "proven": proven, "spent_s": spent_s}
-
-
-async def _proven_before(run: Run, cluster: Cluster, now: datetime) -> dict[str, dict[str, str]]:
-    """What the newest verification says of each backup, if it is within the tier's interval."""
-    within_s = cluster.tier.proofs.restore_test_every_s or 0.0
-    known: list[tuple[datetime, dict[str, dict[str, str]]]] = []
-    async with run.platform.store.begin() as connection:
-        for kind in (restore_test.KIND, restore_test.PARTIAL_KIND):
-            for proof in await evidence.history(connection, cluster.name, kind, limit=10):
-                if "stored_proven" in proof.measured:
-                    known.append((proof.at, proof.measured["stored_proven"]))
-                    break
-    newest: dict[str, dict[str, str]] = max(known, key=lambda each: each[0])[1] if known else {}
-    return {
-        label: each
-        for label, each in newest.items()
-        if 0 <= (now - datetime.fromisoformat(each["at"])).total_seconds() < within_s
-    }
-
-
 # -- layers 1 to 5 -----------------------------------------------------------------------------
 
 
@@ -187,7 +129,9 @@ async def files(run: Run, sandbox: Sandbox, backup: Mapping[str, Json]) -> Json:
     """Every restored file against the manifest."""
     host, clock = run.platform.host, run.platform.clock
     try:
-        told = await repositories.fetch(sandbox, host, backup["label"])
+        told = await repositories.fetch(
+            sandbox, host, backup["label"], repository=backup["repository"]
+        )
         if told.label != backup["label"]:
             raise ValueError(f"backup {told.label} stands in the place of {backup['label']}")
     except ValueError as error:

@@ -30,6 +30,17 @@ _SEGMENT = 24
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A repository by its number; `folder` is where it stands on this machine, None if it does not.
+
+    Of one that does not, our own reader sees names and sizes alone.
+    """
+
+    number: int
+    folder: PurePosixPath | None
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """What the repository's index says of a backup; its manifest has to say the same."""
 
@@ -59,11 +70,13 @@ class Reading:
         return asdict(self)
 
 
-async def verify(sandbox: Sandbox, host: Host, clock: Clock, *, label: str) -> Step:
+async def verify(
+    sandbox: Sandbox, host: Host, clock: Clock, *, repository: int, label: str
+) -> Step:
     """`pgbackrest verify`: it decrypts every file and compares checksums of the content."""
     begun = clock.monotonic()
     done = await run_in(
-        sandbox, host, _pgbackrest(sandbox, "--output=text", "--verbose", "verify"),
+        sandbox, host, _pgbackrest(sandbox, repository, "--output=text", "--verbose", "verify"),
         timeout_s=_TIMEOUT_S,
     )  # fmt: skip
     spent_s = clock.monotonic() - begun
@@ -77,7 +90,7 @@ async def read(
     sandbox: Sandbox,
     host: Host,
     *,
-    repository: PurePosixPath,
+    repository: Place,
     backups: Sequence[Known],
     chosen: str,
     proven: Mapping[str, str],
@@ -91,20 +104,26 @@ async def read(
     manifests: dict[str, Manifest] = {}
     for backup in backups:
         try:
-            manifests[backup.label] = await fetch(sandbox, host, backup.label)
+            manifests[backup.label] = await fetch(
+                sandbox, host, backup.label, repository=repository.number
+            )
         except ValueError as error:
             found.bad.append(f"backup {backup.label}: {error}")
             continue
         found.bad += _strange(manifests[backup.label], backup, {each.label for each in backups})
-    await _pieces(sandbox, host, repository, manifests, proven, found, report)
+    if repository.folder is None:
+        await _sizes(sandbox, host, repository.number, manifests, found)
+    else:
+        await _pieces(sandbox, host, repository.folder, manifests, proven, found, report)
     if chosen in manifests:
-        await _wal(sandbox, host, manifests[chosen], found)
+        await _wal(sandbox, host, repository.number, manifests[chosen], found)
     return found
 
 
-async def fetch(sandbox: Sandbox, host: Host, label: str) -> Manifest:
+async def fetch(sandbox: Sandbox, host: Host, label: str, *, repository: int = 1) -> Manifest:
     """The manifest of a backup. Raises ValueError when there is none that can be read."""
-    text = await _got(sandbox, host, f"backup/{sandbox.stanza}/{label}/backup.manifest")
+    path = f"backup/{sandbox.stanza}/{label}/backup.manifest"
+    text = await _got(sandbox, host, repository, path)
     return manifest(text, sandbox.stanza)
 
 
@@ -216,7 +235,7 @@ async def _digest(
     if not paths:
         return ""
     done = await host.run(
-        ["xargs", "-0", "stat", "--format=%n %s %i %Y %Z"],
+        ["xargs", "-0", "stat", "--format=%n %s %i %.9Y %.9Z"],
         stdin="\0".join(paths).encode(),
         user=sandbox.os_user,
         check=False,
@@ -227,22 +246,52 @@ async def _digest(
     return hashlib.sha256(done.stdout + said.encode()).hexdigest()
 
 
-async def _wal(sandbox: Sandbox, host: Host, told: Manifest, found: Reading) -> None:
+async def _sizes(
+    sandbox: Sandbox,
+    host: Host,
+    repository: int,
+    manifests: Mapping[str, Manifest],
+    found: Reading,
+) -> None:
+    """See that each file is there and long enough, where its bytes cannot be read from here."""
+    for label, told in manifests.items():
+        folder = f"backup/{sandbox.stanza}/{label}"
+        there = await _listed(sandbox, host, repository, folder)
+        ends: dict[str, int] = {}
+        for each in told.files:
+            if each.stored:
+                end = each.stored.offset + each.stored.length
+                ends[each.stored.path] = max(end, ends.get(each.stored.path, 0))
+                found.files += 1
+        for path, end in ends.items():
+            size = there.get(path.removeprefix(f"{folder}/"), {}).get("size")
+            if size is None:
+                found.bad.append(f"{path} is missing")
+            elif size < end:
+                found.bad.append(f"{path} ends {end - size} bytes early")
+    found.not_looked_at.append("the bytes of the repository, which is no folder of this machine")
+
+
+async def _listed(sandbox: Sandbox, host: Host, repository: int, folder: str) -> dict[str, Json]:
+    command = _pgbackrest(sandbox, repository, "repo-ls", folder, "--recurse", "--output=json")
+    done = await run_in(sandbox, host, command, timeout_s=600.0)
+    listed: dict[str, Json] = json.loads(done.text) if done.exit_code == 0 else {}
+    return listed
+
+
+async def _wal(
+    sandbox: Sandbox, host: Host, repository: int, told: Manifest, found: Reading
+) -> None:
     """Follow the chain from the backup's first segment to the end of the newest timeline."""
     folder = f"archive/{sandbox.stanza}/{told.archive}"
-    done = await run_in(
-        sandbox, host, _pgbackrest(sandbox, "repo-ls", folder, "--recurse", "--output=json"),
-        timeout_s=600.0,
-    )  # fmt: skip
-    names = (
-        [] if done.exit_code != 0 else [each.rpartition("/")[2] for each in json.loads(done.text)]
-    )
+    listed = await _listed(sandbox, host, repository, folder)
+    names = [each.rpartition("/")[2] for each in listed]
     # A partial segment is one that a failover has cut short; its successor has a whole one.
     segments = {each[:_SEGMENT] for each in names if each[_SEGMENT : _SEGMENT + 1] == "-"}
     timelines = sorted(name[:8] for name in names if name.endswith(".history"))
     history = [(int(told.wal_start[:8], 16), "")]
     if timelines:
-        newest = await _got(sandbox, host, f"{folder}/{timelines[-1]}.history")
+        newest = await _got(sandbox, host, repository, f"{folder}/{timelines[-1]}.history")
         history = [*history_of(newest), (int(timelines[-1], 16), "")]
     if int(told.wal_start[:8], 16) not in {timeline for timeline, _ in history}:
         found.gaps.append(f"timeline {timelines[-1]} does not descend from {told.wal_start[:8]}")
@@ -251,14 +300,15 @@ async def _wal(sandbox: Sandbox, host: Host, told: Manifest, found: Reading) -> 
     found.wal_from, found.wal_to, found.segments = told.wal_start, last, count
 
 
-def _pgbackrest(sandbox: Sandbox, *command: str) -> list[str]:
+def _pgbackrest(sandbox: Sandbox, repository: int, *command: str) -> list[str]:
     options = [f"--config={sandbox.backup_file}", f"--stanza={sandbox.stanza}"]
-    return [sandbox.pgbackrest, *options, *command]
+    return [sandbox.pgbackrest, *options, f"--repo={repository}", *command]
 
 
-async def _got(sandbox: Sandbox, host: Host, path: str) -> str:
+async def _got(sandbox: Sandbox, host: Host, repository: int, path: str) -> str:
     """A file of the repository as text. Raises ValueError when it cannot be had."""
-    done = await run_in(sandbox, host, _pgbackrest(sandbox, "repo-get", path), timeout_s=600.0)
+    command = _pgbackrest(sandbox, repository, "repo-get", path)
+    done = await run_in(sandbox, host, command, timeout_s=600.0)
     if done.exit_code != 0:
         problem = step_of(done, "pgbackrest repo-get", 0.0).problem
         raise ValueError(f"{path} cannot be read: {problem}")
