@@ -44,10 +44,12 @@ def gaps(
     empty for the newest one. A segment in which a timeline ended is looked for on its successor,
     which holds its beginning too.
     """
-    newest = history[-1][0]
-    ends = [number_of(name, segment_bytes) for name in present if int(name[:8], 16) == newest]
     first = number_of(start, segment_bytes)
-    last = max([first, *ends])
+    # Segments beside the line of descent say nothing of where it ends.
+    places = [(int(name[:8], 16), number_of(name, segment_bytes)) for name in present]
+    last = max(
+        [first, *(n for line, n in places if line == _timeline_at(n, history, segment_bytes))]
+    )
     have, missing, found = set(present), [], 0
     for number in range(first, last + 1):
         name = segment(_timeline_at(number, history, segment_bytes), number, segment_bytes)
@@ -55,7 +57,8 @@ def gaps(
             found += 1
         else:
             missing.append(name)
-    return _sentences(missing), segment(newest, last, segment_bytes), found
+    end = segment(_timeline_at(last, history, segment_bytes), last, segment_bytes)
+    return _sentences(missing), end, found
 
 
 def _timeline_at(number: int, history: Sequence[tuple[int, str]], segment_bytes: int) -> int:

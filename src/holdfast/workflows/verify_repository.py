@@ -36,6 +36,7 @@ async def stored(run: Run, cluster: Cluster, sandbox: Sandbox, backup: Mapping[s
     found = await repositories.read(
         sandbox,
         platform.host,
+        platform.clock,
         repository=_place(cluster, backup["repository"]),
         backups=[
             Known(each["label"], each["lsn"], each["wal_start"]) for each in backup["present"]

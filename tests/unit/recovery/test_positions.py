@@ -40,6 +40,19 @@ def test_the_chain_goes_on_in_the_segment_in_which_a_timeline_ended():
     assert gaps(without, segment(1, 5), history)[0] != ()
 
 
+def test_a_timeline_of_which_nothing_has_arrived_yet_hides_no_gap():
+    history = [(1, "0/9000000"), (2, "")]
+    names = [segment(1, number) for number in (3, 4, 6, 7)]
+    missing, last, count = gaps(names, segment(1, 3), history)
+    assert (missing, last, count) == (
+        (f"WAL segment {segment(1, 5)} is missing",),
+        segment(1, 7),
+        4,
+    )
+    # What an old leader wrote after it was replaced is not in the way.
+    assert gaps([*names, segment(1, 5), segment(1, 12)], segment(1, 3), history)[1] == last
+
+
 def test_the_first_segment_is_missing():
     assert gaps([segment(1, 4)], segment(1, 3), [(1, "")])[0] != ()
 

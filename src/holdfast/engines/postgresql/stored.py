@@ -27,6 +27,8 @@ from holdfast.system.host import Host
 _TIMEOUT_S = 6 * 3600.0
 _BATCH_BYTES = 256 * 2**20
 _SEGMENT = 24
+_AGAIN_S = (1.0, 2.0, 0.0)
+"""A segment may arrive before the one that precedes it: a gap is looked at three times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ async def verify(
 async def read(
     sandbox: Sandbox,
     host: Host,
+    clock: Clock,
     *,
     repository: Place,
     backups: Sequence[Known],
@@ -116,7 +119,11 @@ async def read(
     else:
         await _pieces(sandbox, host, repository.folder, manifests, proven, found, report)
     if chosen in manifests:
-        await _wal(sandbox, host, repository.number, manifests[chosen], found)
+        for wait_s in _AGAIN_S:
+            await _wal(sandbox, host, repository.number, manifests[chosen], found)
+            if not found.gaps:
+                break
+            await clock.sleep(wait_s)
     return found
 
 
@@ -293,10 +300,11 @@ async def _wal(
     if timelines:
         newest = await _got(sandbox, host, repository, f"{folder}/{timelines[-1]}.history")
         history = [*history_of(newest), (int(timelines[-1], 16), "")]
+    strange = []
     if int(told.wal_start[:8], 16) not in {timeline for timeline, _ in history}:
-        found.gaps.append(f"timeline {timelines[-1]} does not descend from {told.wal_start[:8]}")
+        strange = [f"timeline {timelines[-1]} does not descend from {told.wal_start[:8]}"]
     missing, last, count = gaps(segments, told.wal_start, history)
-    found.gaps += missing
+    found.gaps = [*strange, *missing]
     found.wal_from, found.wal_to, found.segments = told.wal_start, last, count
 
 

@@ -13,7 +13,9 @@ another one belongs.
 
 **Cannot see:** a backup that is stored well and does not restore: a wrong passphrase in use
 elsewhere, damage that was there when the backup was taken, pgBackRest's own faults. The content
-of WAL is read by `pgbackrest verify` and by the replay of layer 2, not by our own reader.
+of WAL is read by `pgbackrest verify` and by the replay of layer 2, not by our own reader. Of a
+repository that is no folder of this machine, our own reader sees names and sizes, and of two
+repositories only the one that the backup is in is read; the result names both.
 
 **Verdict:** `failed` when either reader finds a file that is not what it should be, or a gap;
 `unproven` when one of them could not look. Stored files that were proven within the tier's
