@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from holdfast.app.check_dump import facts_of_text
+from holdfast.app.conninfo import without_password
 from holdfast.core.errors import Error, NotFound, TimedOut
 from holdfast.schema.catalog.catalog import Catalog, Key
 from holdfast.schema.catalog.objects import Fact, Index, Relation
 from holdfast.schema.names import Name
 
 _TIMEOUT_S = 300
-_WORD = re.compile(r"password\s*=\s*('(?:[^'\\]|\\.)*'|[^\s]*)")
 _QUESTION = """
 WITH age AS (
     SELECT greatest(1, extract(epoch FROM
@@ -68,26 +66,6 @@ def facts(dsn: str) -> tuple[Catalog, int | None]:
     version = min(max(told["version"], 11), 18)
     catalog, _ = facts_of_text(f"{dump}\n{broken}", "the database's schema", version)
     return _measured(catalog, told), version
-
-
-def without_password(dsn: str) -> tuple[str, dict[str, str]]:
-    """A URI or conninfo without its password, and the environment that has it."""
-    if "://" not in dsn:
-        found = _WORD.search(dsn)
-        if found is None:
-            return dsn, {}
-        value = found[1]
-        if value.startswith("'"):
-            value = re.sub(r"\\(.)", r"\1", value[1:-1])
-        return _WORD.sub("", dsn).strip(), {"PGPASSWORD": value}
-    parts = urlsplit(dsn)
-    login, at, hosts = parts.netloc.rpartition("@")
-    user, _, password = login.partition(":")
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    word = next((value for name, value in query if name == "password"), unquote(password))
-    rest = urlencode([pair for pair in query if pair[0] != "password"], safe="/:,")
-    bare = parts._replace(netloc=f"{user}{at}{hosts}", query=rest).geturl()
-    return bare, {"PGPASSWORD": word} if word else {}
 
 
 def _measured(catalog: Catalog, told: Mapping[str, Any]) -> Catalog:

@@ -10,7 +10,8 @@ they are looked at, on the node that the leader's key names unless it says other
     the server is provably down, and another member may  give the leader's key back at once
       take over
     the server's process exists and no new connection    end the server; Patroni sees that
-      gets an answer, several times on end
+      gets an answer, several times on end, and another
+      member may take over, or the process is stopped
     Patroni's process exists and answers nobody, several end Patroni; its supervisor starts it
       times on end                                       again, and it finds its server running
     another member leads, this one's server takes writes end the server: there must not be two
@@ -106,7 +107,10 @@ def guard(sight: Sight) -> Act | None:
         return _ousted(sight)
     if sight.crashed and sight.gives_back and sight.successor:
         return GiveBack("the server is gone and nobody works in its data folder")
-    if _hangs(sight.server, sight.server_misses) and sight.server.pid is not None:
+    # Where nobody can take over, a server that is only slow (its disk stalls) is waited for:
+    # after a kill it would have to recover on that same disk.
+    worth_it = sight.successor or sight.server.stopped
+    if worth_it and _hangs(sight.server, sight.server_misses) and sight.server.pid is not None:
         return EndServer(sight.server.pid, _why("the server", sight.server, sight.server_misses))
     if _hangs(sight.patroni, sight.patroni_misses) and sight.patroni.pid is not None:
         return EndPatroni(sight.patroni.pid, _why("Patroni", sight.patroni, sight.patroni_misses))

@@ -61,6 +61,14 @@ def test_the_key_is_not_given_back_otherwise(change: dict):
     assert guard(replace(CRASHED, **change)) is None
 
 
+def test_a_slow_server_that_nobody_can_replace_is_waited_for():
+    # A disk that stalls, and no replica: ending the server would turn a pause into an outage.
+    alone = replace(WELL, successor=False, server_misses=MISSES + 5)
+    assert guard(alone) is None
+    # What the machine says is stopped will not go on by itself; started again it will.
+    assert isinstance(guard(replace(alone, server=Process(10, stopped=True))), EndServer)
+
+
 @pytest.mark.parametrize(("stopped", "needed"), [(True, MISSES_STOPPED), (False, MISSES)])
 def test_what_hangs_is_ended_after_enough_misses(stopped: bool, needed: int):
     server = replace(WELL, server=Process(10, stopped))

@@ -48,8 +48,9 @@ Examples:
               help="PostgreSQL's major version, 11 to 18.  [default: 16]")  # fmt: skip
 @click.option("--schema", metavar="FILE",
               help="What is there before: the output of pg_dump --schema-only.")  # fmt: skip
-@click.option("--database", metavar="NAME|DSN",
-              help="The same, asked of a running server, with sizes.")  # fmt: skip
+@click.option("--database", metavar="NAME|DSN", envvar="HOLDFAST_CHECK_DATABASE", show_envvar=True,
+              help="The same, asked of a running server, with sizes. A URI with a password is"
+                   " better given in the variable: others can read a command line.")  # fmt: skip
 @click.option("--since", metavar="REV", help="Only what this branch adds to a revision of git.")
 @click.option("--tool", metavar="TOOL", help="Whose migrations these are; found out otherwise.")
 @click.option("--run-tool", is_flag=True,
