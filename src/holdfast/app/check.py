@@ -48,7 +48,7 @@ def run(read: check_read.Read, asked: Asked) -> Checked:
 def checked(every: Sequence[History], read: check_read.Read, asked: Asked) -> Checked:
     """Check histories that were made of what was read."""
     book = rulebook()
-    options = _options(asked, book)
+    options = options_of(asked, book)
     findings: list[Finding] = list(read.findings)
     statements: list[StatementReport] = []
     unknown: dict[str, None] = {}
@@ -107,8 +107,9 @@ def _is_asked(migration: Migration, asked: Asked) -> bool:
     return asked.settings.down or migration.direction is not Direction.DOWN
 
 
-def _options(asked: Asked, book: Rulebook) -> Options:
+def options_of(asked: Asked, book: Rulebook | None = None) -> Options:
     """The rules that are on: those of taste only when named or asked for."""
+    book = book or rulebook()
     levels = asked.settings.rules
     wanted = {rule for rule in book.style if levels.get(rule) is not None or rule in asked.only}
     style = asked.settings.style or bool(wanted)

@@ -32,7 +32,7 @@ def found(answer: Result) -> list[str]:
 
 def test_a_bad_change_ends_with_one(folder: Path) -> None:
     (folder / "1.sql").write_text(INDEX)
-    answer = run()
+    answer = run("--only", "create_index")
     assert answer.exit_code == 1
     assert answer.output.startswith("1.sql:1:1: error: ")
     assert "CREATE INDEX CONCURRENTLY i ON t (a);" in answer.output
@@ -106,7 +106,7 @@ def test_an_exception_needs_a_reason_and_a_use(folder: Path) -> None:
     answer = run("-o", "json")
     data = json.loads(answer.output)
     ours = [(one["id"], one["location"]["line"]) for one in data["findings"]]
-    assert [one for one in ours if one[0] != "schema.no_timeout"][:9] == [
+    assert [one for one in ours if one[0].endswith(("ignore", "create_index"))] == [
         ("schema.expired_ignore", 3),
         ("schema.create_index", 4),
         ("schema.bad_ignore", 5),

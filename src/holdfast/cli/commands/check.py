@@ -66,6 +66,9 @@ Examples:
 @click.option("--write-baseline", is_flag=True, help="Write what is found to --baseline.")
 @click.option("--stdin", is_flag=True, help="Check standard input as the file that --path names.")
 @click.option("--path", metavar="PATH", help="What standard input is the text of.")
+@click.option("--fix", is_flag=True,
+              help="Put the safe sequence in the place of migrations that are not committed yet.",
+)  # fmt: skip
 @click.option("--list-rules", is_flag=True, help="Print every rule in one line.")
 @click.option("--explain", metavar="RULE", help="Print all that is said about a rule.")
 @click.option("--list-tools", is_flag=True, help="Print the tools whose migrations are read.")
@@ -85,6 +88,9 @@ def check(paths: tuple[str, ...], **given: Any) -> None:
     result = _checked(read, asked, given)
     if given["write_baseline"]:
         _write_baseline(result, settings)
+        return
+    if given["fix"]:
+        _fix(read, result, asked)
         return
     _print(result, given["how"], effects=given["effects"])
     from holdfast.schema.checked import is_at_least
@@ -254,6 +260,24 @@ def _write_baseline(result: Checked, settings: CheckSettings) -> None:
     except OSError as error:
         raise Error(f"cannot write {settings.baseline}: {error.strerror}") from None
     click.echo(f"{len(rows)} findings are written to {settings.baseline}", err=True)
+
+
+def _fix(read: Read, result: Checked, asked: Asked) -> None:
+    from holdfast.app.check_fix import fix
+
+    outcomes = fix(read, result, asked)
+    for one in outcomes:
+        if one.why:
+            click.echo(f"{one.path}: left as it is: {one.why}")
+            continue
+        click.echo(f"{one.path}: {', '.join(one.rules)}")
+        for name in one.written:
+            click.echo(f"  wrote {name}")
+        click.echo(f"  the catalog at the end is the same ({one.facts} objects compared)")
+    if not outcomes:
+        click.echo("nothing has a safe form that could be written")
+    if any(one.why for one in outcomes):
+        raise click.exceptions.Exit(exit_codes.FAILED)
 
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTICE: "cyan"}
