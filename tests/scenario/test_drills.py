@@ -13,16 +13,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
-from tests.scenario.faults_support import FaultySite, faulty  # noqa: F401 - a fixture
+from tests.scenario import faults_support
+from tests.scenario.faults_support import FaultySite
 from tests.scenario.site import until
 
+faulty = faults_support.faulty
 CONSENT = ("--consent", "a test", "--yes")
 
 
 @pytest.fixture
-def site(faulty: FaultySite) -> Iterator[FaultySite]:  # noqa: F811
+def site(faulty: FaultySite) -> Iterator[FaultySite]:
     yield faulty
     faulty.heals("orders")
     assert frozen(faulty) == []
@@ -62,6 +65,18 @@ def test_a_production_database_is_not_drilled_without_a_word(site: FaultySite):
     ran = site.run("drill", "orders", "kill-primary", "--yes", exit_code=3)
     assert "--consent" in ran.err
     assert site.operations()[0]["state"] == "failed"
+
+
+def test_nobody_but_a_node_receives_wal(site: FaultySite):
+    """With no standby left, anybody who did could satisfy a strict commit."""
+    leader = site.leader("orders")
+    pki = site.home / "pki"
+    with pytest.raises(psycopg.OperationalError, match="no pg_hba.conf entry for replication"):
+        psycopg.connect(
+            host=leader["address"], port=5432, user="postgres", dbname="replication",
+            replication="true", sslmode="verify-full", sslrootcert=str(pki / "ca.crt"),
+            sslcert=str(pki / "control.crt"), sslkey=str(pki / "control.key"),
+        )  # fmt: skip
 
 
 def test_two_drills_at_once_are_refused(site: FaultySite):

@@ -92,9 +92,13 @@ async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
     except Error as error:
         problem = error
     if aims is not None and "aims" in aims:
-        await run.step(
-            "undo the fault", _undo, run, cluster, drill, aims["aims"], seed, always=True
-        )
+        try:
+            await run.step(
+                "undo the fault", _undo, run, cluster, drill, aims["aims"], seed, always=True
+            )
+        except Error as error:
+            # What is left of it shows in what is recorded, and ends the operation.
+            problem = problem or error
     back = await run.step("wait until all nodes are back", _back, run, cluster, always=True)
     recorded: dict[str, Json] = {}
     if found is not None:

@@ -49,6 +49,15 @@ def test_the_superuser_has_no_way_in_by_password() -> None:
             assert any("postgres" in r.split()[2].split(",") for r in closed)
 
 
+def test_nobody_but_a_node_receives_wal() -> None:
+    """With no standby left Patroni names `*`, so that any receiver would satisfy a commit."""
+    # `all` does not mean replication to PostgreSQL.
+    receivers = [rule.split() for rule in hba_rules(TIER_0) if "replication" in rule.split()[1]]
+    assert {(rule[0], rule[2], rule[-1]) for rule in receivers} == {
+        ("hostssl", "holdfast_replicator", "cert")
+    }
+
+
 def test_tier_0_never_acknowledges_what_only_one_node_has() -> None:
     configuration = dynamic_configuration(TIER_0)
     assert configuration["synchronous_mode"] == "quorum"
