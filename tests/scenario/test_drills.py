@@ -71,7 +71,7 @@ def test_nobody_but_a_node_receives_wal(site: FaultySite):
     """With no standby left, anybody who did could satisfy a strict commit."""
     leader = site.leader("orders")
     pki = site.home / "pki"
-    with pytest.raises(psycopg.OperationalError, match="no pg_hba.conf entry for replication"):
+    with pytest.raises(psycopg.OperationalError, match=r"no pg_hba\.conf entry for replication"):
         psycopg.connect(
             host=leader["address"], port=5432, user="postgres", dbname="replication",
             replication="true", sslmode="verify-full", sslrootcert=str(pki / "ca.crt"),
