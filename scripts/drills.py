@@ -14,9 +14,11 @@ import gzip
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--load", default="normal")
+    parser.add_argument(
+        "--minutes", type=float, default=1440.0, help="begin no run after this long"
+    )
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "drills")
     given = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="holdfast-drills-"))
@@ -77,6 +82,8 @@ def main() -> int:
     site = Site(home / "home")
     given.output.mkdir(parents=True, exist_ok=True)
     rows: list[tuple[str, ...]] = []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    end = time.monotonic() + given.minutes * 60
     try:
         site.run("up")
         site.run("apply", str(ROOT / "examples" / "orders.yaml"), "--yes")
@@ -85,6 +92,8 @@ def main() -> int:
         ]
         for seed in range(given.first_seed, given.first_seed + given.rounds):
             for name in names:
+                if time.monotonic() > end:
+                    break
                 rows.append(_kept(given.output, name, seed, site.drill(name, seed, given.load)))
                 print("  ".join(rows[-1]), flush=True)
                 _write_table(given.output / "runs.md", rows)
