@@ -12,7 +12,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from holdfast.core.change import Json
@@ -47,6 +48,22 @@ def cluster(values: Mapping[str, str], me: str) -> Cluster:
         order=_order(_object(values.get(PAUSE, ""))),
         report=_report(_object(values.get(REPORTS + me, ""))),
     )
+
+
+def remembering(found: Cluster, known: Mapping[str, Member], addresses: Collection[str]) -> Cluster:
+    """The cluster with those members at these addresses that were known before.
+
+    A leader that is cut off from etcd loses its member key together with the leader's, as both
+    hang on one lease. As long as nobody else leads, it is still to be asked how it is.
+    """
+    if found.leader is not None or not found.members:
+        return found
+    kept = {
+        name: member
+        for name, member in known.items()
+        if name not in found.members and member.address in addresses
+    }
+    return replace(found, members={**found.members, **kept}) if kept else found
 
 
 def successor(values: Mapping[str, str], me: str) -> bool:

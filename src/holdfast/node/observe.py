@@ -11,8 +11,8 @@ from holdfast.node.check import Line
 from holdfast.node.config import NodeConfig, PoolerFiles
 from holdfast.node.console import Console
 from holdfast.node.decide import pointed_at
-from holdfast.node.keys import cluster
-from holdfast.node.view import Check, Cluster, Entry, Health, Pooler, Side, View
+from holdfast.node.keys import cluster, remembering
+from holdfast.node.view import Check, Cluster, Entry, Health, Member, Pooler, Side, View
 from holdfast.node.wire import Address, Row, ServerError
 
 _BUSY_STATES = ("active", "tested")
@@ -36,6 +36,7 @@ class Observer:
             Side.RW: Console(config.socket_folder, config.rw.port),
             Side.RO: Console(config.socket_folder, config.ro.port),
         }
+        self._known: dict[str, Member] = {}
         self.values: dict[str, str] = {}
         self.trusted = False
 
@@ -45,12 +46,20 @@ class Observer:
         With `everything`, each member that matters is asked again; otherwise only those of
         which there is no good last answer.
         """
-        found = cluster(self.values, self._config.node)
+        found = self._remembering(cluster(self.values, self._config.node))
         for side in sides:
             self._poolers[side] = await self._pooler(side, now)
         view = self._view(found, {})
         checks = await self._checks(view, everything)
         return self._view(found, checks)
+
+    def _remembering(self, found: Cluster) -> Cluster:
+        """With the member that the read-write pooler uses, should its key be gone."""
+        self._known = {**self._known, **found.members}
+        pooler, config = self._poolers[Side.RW], self._config
+        hosts = {entry.host for entry in pooler.entries.values()} if pooler else set()
+        own = {config.address} if config.socket_folder in hosts else set()
+        return remembering(found, self._known, hosts | own)
 
     def _view(self, found: Cluster, checks: dict[str, Check]) -> View:
         config = self._config

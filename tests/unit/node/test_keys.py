@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from holdfast.node.keys import cluster, matters, report_text
+from holdfast.node.keys import cluster, matters, remembering, report_text
 from holdfast.node.view import Member, Order, Phase, Report
 
 ME = "shop-1"
@@ -75,3 +75,19 @@ def test_what_is_acted_on_at_once() -> None:
     assert matters("leader")
     assert matters("pooler/pause")
     assert not matters("status")
+
+
+def test_a_member_in_use_is_remembered_while_nobody_leads() -> None:
+    """Its key hangs on the same lease as the leader's, and goes with it."""
+    before = cluster(
+        {"leader": "shop-2", "members/shop-2": member(), "members/shop-1": member()}, ME
+    )
+    known = before.members
+    gone = cluster({"members/shop-1": member(conn_url="postgres://10.0.0.1/postgres")}, ME)
+    assert set(remembering(gone, known, {"10.0.0.2"}).members) == {"shop-1", "shop-2"}
+    assert remembering(gone, known, {"10.0.0.9"}) == gone
+    led = cluster(
+        {"leader": "shop-1", "members/shop-1": member(conn_url="postgres://10.0.0.1/postgres")}, ME
+    )
+    assert remembering(led, known, {"10.0.0.2"}) == led
+    assert remembering(cluster({}, ME), known, {"10.0.0.2"}).members == {}

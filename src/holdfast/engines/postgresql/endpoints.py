@@ -17,8 +17,11 @@ from holdfast.core.errors import NotFound
 from holdfast.core.layout import POOL_RO_PORT, POOL_RW_PORT, POSTGRESQL_PORT
 from holdfast.engines.postgresql.cluster import Cluster
 
-CONNECT_TIMEOUT_S = 5
-"""How long libpq waits for one host before it tries the next."""
+CONNECT_TIMEOUT_S = 3
+"""How long libpq waits for one host before it tries the next.
+
+It comes on top of a lost node's lease: with 5, a new connection took 25.6 s instead of 25.
+"""
 
 
 class Role(enum.StrEnum):
