@@ -124,6 +124,7 @@ def test_a_drill_that_is_cancelled_is_undone_at_once(site: FaultySite):
 def test_a_control_plane_that_is_killed_leaves_nothing_frozen(site: FaultySite):
     operation = started(site, "etcd-member-lost")
     os.kill(site.pid("control-plane"), signal.SIGKILL)
+    until(site.answers, deadline_s=60, what="the next control plane")
     site.run("op", "watch", operation)
     assert frozen(site) == []
     found = record(site, operation)
