@@ -142,9 +142,18 @@ async def outlook(control: Control, name: str | None) -> Outlook:
         task
         for record in records
         if record.phase in _PHASES
-        for task in tasks_of(record, site_off="" if control.settings.schedule else _SITE_OFF)
+        for task in _readable(record, "" if control.settings.schedule else _SITE_OFF)
     ]
     return Outlook(now, agenda(tasks, history(tasks, [*tried, *taken]), now), busy)
+
+
+def _readable(record: Database, site_off: str) -> list[Task]:
+    """The tasks of a database; none where another release wrote what we cannot read."""
+    try:
+        return list(tasks_of(record, site_off=site_off))
+    except (KeyError, TypeError, ValueError):
+        _log.exception("nothing of %s is scheduled: its document cannot be read", record.name)
+        return []
 
 
 def tasks_of(record: Database, *, site_off: str = "") -> Iterator[Task]:

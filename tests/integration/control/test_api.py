@@ -117,5 +117,7 @@ def test_metrics(plane: Plane, client: httpx.Client) -> None:
     assert 'holdfast_operations{state="succeeded"} 1' in lines
     assert 'holdfast_operations{state="failed"} 0' in lines
     assert 'holdfast_build_info{version="0.1.0"} 1' in lines
+    assert "holdfast_evidence_leaves 2" in lines  # it was asked for, and it ended
+    assert "holdfast_evidence_signed_leaves 0" in lines  # nobody signs in this plane
     assert any(line.startswith("process_cpu_seconds_total ") for line in lines)
     assert any(line.startswith("process_resident_memory_bytes ") for line in lines)

@@ -20,7 +20,7 @@ _STATES = ("queued", "running", "succeeded", "failed", "cancelled")
 
 @router.get("/metrics", response_class=Response)
 async def get_metrics(plane: Plane) -> Response:
-    """Operations by state, databases by phase, and the process itself."""
+    """Operations by state, databases by phase, the ledger, what is late, and the process itself."""
     figures = await health.figures(plane)
     text = "\n".join([*_figures(figures), *_process(), ""])
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
@@ -38,6 +38,17 @@ def _figures(figures: health.Figures) -> Iterator[str]:
     yield "# TYPE holdfast_databases gauge"
     for phase, count in sorted(figures.databases.items()):
         yield f'holdfast_databases{{phase="{phase}"}} {count}'
+    yield "# HELP holdfast_evidence_leaves Leaves of the evidence ledger."
+    yield "# TYPE holdfast_evidence_leaves gauge"
+    yield f"holdfast_evidence_leaves {figures.leaves}"
+    yield "# HELP holdfast_evidence_signed_leaves Those under a signed head; all, within seconds."
+    yield "# TYPE holdfast_evidence_signed_leaves gauge"
+    yield f"holdfast_evidence_signed_leaves {figures.signed_leaves}"
+    yield "# HELP holdfast_schedule_late_seconds How long something scheduled has been due."
+    yield "# TYPE holdfast_schedule_late_seconds gauge"
+    for (database, task), late_s in sorted(figures.late_s.items()):
+        where = f'database="{database}",task="{task}"'
+        yield f"holdfast_schedule_late_seconds{{{where}}} {late_s:.0f}"
 
 
 def _process() -> Iterator[str]:
