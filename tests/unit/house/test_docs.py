@@ -132,3 +132,11 @@ def test_every_port_is_described():
 def test_every_example_document_is_mentioned():
     text = "".join(page.read_text() for page in PAGES)
     assert [each.name for each in ROOT.glob("examples/*.yaml") if each.name not in text] == []
+
+
+def test_every_finding_of_the_ledger_is_described():
+    page = (ROOT / "docs/reference/evidence.md").read_text()
+    places = [ROOT / "src/holdfast/evidence/audit.py", ROOT / "src/holdfast/app/evidence.py"]
+    noted = re.compile(r"\.(?:add|warn)\(\s*\"([a-z-]+)\"")
+    used = {id for place in places for id in noted.findall(place.read_text())}
+    assert {id for id in used if f"`{id}`" not in page} == set()
