@@ -24,7 +24,7 @@ setup-dev:
 demo: setup ## From nothing to a proven three-node cluster, in front of your eyes
 	@$(BIN)/holdfast demo
 
-demo-down: setup ## Remove everything that the demo made
+demo-down: setup ## Remove the demo with its home
 	@$(BIN)/holdfast demo --down
 
 test: setup-dev ## Run every test: unit, contract, integration, scenario

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import sys
@@ -14,7 +15,7 @@ from rich.console import Console
 from holdfast.cli.commands.demo import Demo, _home
 from holdfast.cli.program import Failed, Program
 from holdfast.cli.stage import PlainStage, RichStage
-from holdfast.core.errors import Error
+from holdfast.core.errors import Error, Refused
 
 
 def test_its_home_is_its_own():
@@ -28,6 +29,19 @@ def test_a_folder_that_is_no_home_is_never_removed(tmp_path: Path):
     with pytest.raises(Error, match="is not a home of Holdfast"):
         Demo(PlainStage(), tmp_path).remove()
     assert (tmp_path / "thesis.txt").exists()
+
+
+@pytest.mark.parametrize("kept_in", ["clusters", "backups"])
+def test_another_database_in_its_home_is_not_removed_without_a_word(tmp_path: Path, kept_in: str):
+    """People go on working in the demo's home; backups that were kept count, too."""
+    site = {"format": 2, "id": "0", "subnet": "127.1.1", "os_user": "x", "control_user": ""}
+    (tmp_path / "site.json").write_text(json.dumps(site))
+    for name in ("orders", "mine"):
+        (tmp_path / kept_in / name).mkdir(parents=True)
+    with pytest.raises(Refused, match="also holds mine, which the demo did not make") as caught:
+        Demo(PlainStage(), tmp_path).remove()
+    assert "--yes" in caught.value.hint
+    assert (tmp_path / kept_in / "mine").is_dir()
 
 
 def test_the_control_database_of_the_platform_at_work_is_left_alone(tmp_path, monkeypatch):

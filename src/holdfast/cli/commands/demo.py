@@ -18,7 +18,8 @@ from holdfast.cli.commands.connect import without_password
 from holdfast.cli.program import Failed, Program, Repeated
 from holdfast.cli.stage import Stage, stage
 from holdfast.core.change import Json
-from holdfast.core.errors import Error, NotFound
+from holdfast.core.errors import Error, NotFound, Refused
+from holdfast.core.layout import Site
 from holdfast.core.promise import Verdict
 from holdfast.core.units import show_bytes, show_duration
 from holdfast.providers import local
@@ -51,8 +52,9 @@ Examples:
   holdfast demo --down
 """
 )
-@click.option("--down", is_flag=True, help="Remove everything that the demo made.")
-def demo(down: bool) -> None:
+@click.option("--down", is_flag=True, help="Remove the demo with its home.")
+@click.option("-y", "--yes", is_flag=True, help="Remove other databases in that home, too.")
+def demo(down: bool, yes: bool) -> None:
     """Show a three-node PostgreSQL that proves itself.
 
     A platform in a home of its own, a tier-0 database, real work, a restore test, and a primary
@@ -62,7 +64,7 @@ def demo(down: bool) -> None:
     show = Demo(stage(), _home(os.environ, as_root=os.geteuid() == 0))
     try:
         if down:
-            show.remove()
+            show.remove(others_too=yes)
         elif not show.tell():
             raise click.exceptions.Exit(exit_codes.FAILED)
     except Failed as error:
@@ -186,10 +188,13 @@ class Demo:
             f"  {'holdfast demo --down   (or make demo-down)':<48}  stop and remove all of it"
         )
 
-    def remove(self) -> None:
-        """Delete the database with its backups, stop the platform, remove the home."""
+    def remove(self, *, others_too: bool = False) -> None:
+        """Delete the database with its backups, stop the platform, remove the home.
+
+        Raises `Refused` when data of another database would go as well.
+        """
         try:
-            local.load(self.home)
+            site = local.load(self.home)
         except NotFound:
             if self.home.exists() and any(self.home.iterdir()):
                 raise Error(
@@ -199,6 +204,12 @@ class Demo:
             self.stage.say(f"there is no demo in {self.home}")
             shutil.rmtree(self.home, ignore_errors=True)
             return
+        if not others_too and (others := _others(site)):
+            raise Refused(
+                f"{self.home} also holds {', '.join(others)}, which the demo did not make",
+                subject=f"home {self.home}",
+                hint="delete them, or add --yes to remove them with their backups",
+            )
         self.stage.heading(f"Removing the demo in {self.home}")
         try:
             self.program.holdfast("delete", NAME, "--purge", "--yes")
@@ -252,6 +263,16 @@ class Demo:
         path = self.home / f"{NAME}.yaml"
         path.write_text(DOCUMENT, encoding="utf-8")
         return path
+
+
+def _others(site: Site) -> list[str]:
+    """Databases of the home, or retained backups of them, beside the demo's own.
+
+    The folders tell, because the platform need not be up.
+    """
+    folders = (Path(site.cluster(NAME)).parent, Path(site.repository(NAME)).parent)
+    found = {each.name for folder in folders if folder.is_dir() for each in folder.iterdir()}
+    return sorted(found - {NAME})
 
 
 def _pgbench() -> str:
