@@ -6,8 +6,10 @@ The tests stand in the order of the story and share one database.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -19,7 +21,7 @@ import pytest
 from holdfast.engines.postgresql import sandbox as boxes
 from holdfast.engines.postgresql.render_sandbox import Sandbox
 from holdfast.system.clock import SystemClock
-from tests.scenario.site import RealSite, Writer
+from tests.scenario.site import RealSite, Writer, until
 
 NAME = "kept"
 _OWN = re.compile(r"pg\d|log-path|lock-path")
@@ -27,8 +29,9 @@ _OWN = re.compile(r"pg\d|log-path|lock-path")
 
 @pytest.fixture(scope="module")
 def document(site: RealSite) -> Iterator[Path]:
-    """A database of two nodes, with a table to write to."""
-    path = site.document(NAME, nodes=2, deletionPolicy="retain")
+    """A database of two nodes, with a table to write to, and an owner who is never content."""
+    never = {"name": "never", "sql": "select 1", "expect": 2}
+    path = site.document(NAME, nodes=2, deletionPolicy="retain", verify=[never])
     site.apply(path)
     with psycopg.connect(site.dsn(NAME, "--role", "migrator"), autocommit=True) as connection:
         connection.execute(Writer.TABLE)
@@ -85,11 +88,15 @@ def test_one_damaged_byte_in_the_final_backup_stops_it(site: RealSite, document:
 def test_what_was_written_to_the_very_end_is_in_what_is_kept(
     site: RealSite, document: Path
 ) -> None:
+    """Though the control plane is killed while it restores the final backup."""
     folder = Path(site.layout.cluster(NAME))
     backup_file = (folder / "conf" / "pgbackrest.conf").read_text()
     before = count(site)
     with Writer(site.dsn(NAME)) as writer:
-        site.run("delete", NAME, "--force-retain-data", "--yes")
+        operation = site.json("delete", NAME, "--force-retain-data", "--yes", "--no-wait")[0]["id"]
+        killed_in(site, operation, "restore the backup")
+        until(lambda: is_over(site, operation), deadline_s=200, what="the end of the deletion")
+    assert site.json("op", "show", operation)["state"] == "succeeded"
     assert writer.failures, "the writer wrote to the end"
     assert site.describe(NAME)["phase"] == "retained"
     assert not folder.exists()
@@ -99,10 +106,31 @@ def test_what_was_written_to_the_very_end_is_in_what_is_kept(
 
 
 def test_the_final_backup_was_restored_before(site: RealSite, document: Path) -> None:
+    """The first test of it was never finished; the second says what the owner thinks of it."""
     rows = site.control_rows(
-        f"select verdict from evidence where database = '{NAME}' and kind = 'restore-test'"
+        "select verdict, reasons::text from evidence "
+        f"where database = '{NAME}' and kind = 'restore-test' order by at"
     )
-    assert rows == [("proven",)]
+    assert [verdict for verdict, _ in rows] == ["unproven", "failed"]
+    assert "the control plane ended" in rows[0][1]
+    assert rows[1][1].count("never") == rows[1][1].count(": ") == 1, rows[1]
+
+
+def killed_in(site: RealSite, operation: str, step: str) -> None:
+    """Kill the control plane when an operation is in this step, and wait for the next one."""
+    query = (
+        f"select 1 from operation_step where operation_id = '{operation}' "
+        f"and name = '{step}' and state = 'running'"
+    )
+    until(lambda: site.control_rows(query), deadline_s=120, every_s=0.02, what=f"step {step}")
+    pid = site.services(lambda supervisor: supervisor.status())["control-plane"].pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+
+
+def is_over(site: RealSite, operation: str) -> bool:
+    query = f"select state from operation where id = '{operation}'"
+    return site.control_rows(query)[0][0] not in ("queued", "running")
 
 
 def count(site: RealSite) -> int:

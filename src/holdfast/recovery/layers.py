@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from holdfast.core.errors import Invalid
-from holdfast.recovery import checks
+from holdfast.recovery import checks, restore_test
 from holdfast.recovery.layer import Layer, Result, Told, result
 from holdfast.recovery.verdict import Judgement, judgement, unproven
 
@@ -19,6 +19,8 @@ LAYERS_PATTERN = r"^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$"
 DEEPEST_RESTORE = 5
 """Layers 1 to 5 look at one restored copy; the last one restores copies of its own."""
 POINT_IN_TIME = 6
+RESTORING = frozenset({1, 2})
+"""The layers that restore a copy and start it: without both of them nothing was restored."""
 
 
 @cache
@@ -45,6 +47,15 @@ def chosen(text: str) -> tuple[int, ...]:
             raise _wrong(text)
         meant |= set(range(low, high + 1))
     return tuple(sorted(meant))
+
+
+def kind_of(came_to: Iterable[int], wanted: Iterable[int], *, is_newest: bool) -> str:
+    """The kind of a verification's evidence: a restore test restores, and has all that is wanted.
+
+    `wanted` are the layers of the tier; the last of them has evidence of its own.
+    """
+    whole = RESTORING | ({*wanted} - {POINT_IN_TIME})
+    return restore_test.KIND if is_newest and whole <= {*came_to} else restore_test.PARTIAL_KIND
 
 
 def _wrong(text: str) -> Invalid:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 KIND = "restore-test"
-"""The kind of its evidence when it came to every layer that the tier asks for."""
+"""The kind of its evidence when it restored, and came to every layer that the tier asks for."""
 PARTIAL_KIND = "verification"
 """The kind when fewer layers were chosen: no promise rests on it."""
 MARKER_KIND = "point-in-time"

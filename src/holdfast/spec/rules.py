@@ -6,8 +6,11 @@ from collections.abc import Iterator
 
 from holdfast.core.units import show_duration
 from holdfast.spec.document import Path
-from holdfast.spec.model import DatabaseSpec, Synchronous, TierSpec
+from holdfast.spec.model import DEFAULT_LAYERS, DatabaseSpec, Synchronous, TierSpec
 from holdfast.spec.sentences import Sentence
+
+_RESTORING = {1, 2}
+"""The layers of proof that restore a copy and start it."""
 
 
 def contradictions(
@@ -81,11 +84,20 @@ def _loss_rules(tier: TierSpec) -> Iterator[tuple[Path, Sentence]]:
 
 
 def _layer_rules(tier: TierSpec) -> Iterator[tuple[Path, Sentence]]:
+    chosen: set[int] = set()
     for part in tier.proofs.layers.split(","):
         first, _, last = part.partition("-")
         if last and int(first) > int(last):
             message = f"proofs.layers has the range {part}, which goes backwards"
             yield ("proofs", "layers"), Sentence("contradiction", message, f"write {last}-{first}")
+            return
+        chosen |= {*range(int(first), int(last or first) + 1)}
+    if not chosen >= _RESTORING:
+        message = (
+            f"proofs.layers {tier.proofs.layers} lacks layer 1 or 2: nothing would be restored"
+        )
+        hint = f'write "{DEFAULT_LAYERS}", or others with 1 and 2 among them'
+        yield ("proofs", "layers"), Sentence("contradiction", message, hint)
 
 
 def _timing_rules(tier: TierSpec) -> Iterator[tuple[Path, Sentence]]:

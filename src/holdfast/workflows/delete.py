@@ -10,7 +10,6 @@ from collections.abc import Mapping
 
 from holdfast.core.change import Json
 from holdfast.core.errors import Error, Invalid
-from holdfast.core.promise import Verdict
 from holdfast.engines.postgresql.cluster import Cluster, repository_key
 from holdfast.engines.postgresql.perform.backup import take
 from holdfast.engines.postgresql.perform.destroy import (
@@ -20,6 +19,7 @@ from holdfast.engines.postgresql.perform.destroy import (
     read_repository,
 )
 from holdfast.engines.postgresql.perform.stop import see_archiving, stop_cluster
+from holdfast.recovery import final_backup, layers
 from holdfast.store import backups, databases, nodes, secrets
 from holdfast.workflows import verify
 from holdfast.workflows.planning import DELETING, RETAINED, RETAINING, cluster_of, doors
@@ -28,6 +28,8 @@ from holdfast.workflows.run import Run
 KIND = "delete"
 FIELDS = ("mode",)
 MODES = ("retain-data", "purge")
+_ATTEMPTS = 5
+"""How often the final backup is verified, each time after its control plane was killed in it."""
 
 
 def check(request: Mapping[str, Json]) -> None:
@@ -46,7 +48,7 @@ async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
     if retains and not await run.step("see what an earlier attempt has proven", _is_proven, run):
         label = await run.step("take a final backup", _final_backup, run, cluster)
         await run.step("read every file of the backups", _read_back, run, cluster, label)
-        await _restored(run)
+        await _restored(run, cluster, label)
         leader = await run.step("see that the archive keeps up", _see_archiving, run, cluster)
         await run.step("stop it, the leader last", _stop, run, cluster, leader)
     # Stopped and proven is past the point where somebody may still say no.
@@ -80,14 +82,19 @@ async def _read_back(run: Run, cluster: Cluster, label: str) -> Json:
     await read_repository(cluster, label, doors(run.platform, run.log))
 
 
-async def _restored(run: Run) -> None:
-    """Prove the final backup by a restore of it. Raises `Error` unless that is proven."""
-    outcome = await verify.body(run, {})
-    if outcome["verdict"] != str(Verdict.PROVEN):
+async def _restored(run: Run, cluster: Cluster, label: str) -> None:
+    """Prove the final backup by a restore of it. Raises `Error` where it does not restore."""
+    numbers = final_backup.asked(layers.chosen(cluster.tier.proofs.layers))
+    attempt = 1
+    while True:
+        outcome = await verify.verification(run, cluster, numbers, backup=label, attempt=attempt)
+        if not outcome["interrupted"] or attempt == _ATTEMPTS:
+            break
+        attempt += 1
+    if objections := final_backup.objections(outcome):
         raise Error(
-            f"a restore of the final backup of {run.database} is {outcome['verdict']}: "
-            f"{'; '.join(outcome['reasons'])}",
-            subject=f"database {run.database}",
+            f"the final backup of {cluster.name} is not proven to restore: {'; '.join(objections)}",
+            subject=f"database {cluster.name}",
             hint="nothing was deleted; see what the restore test found, then try again",
         )
 

@@ -50,13 +50,22 @@ async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
     """Outcome: verdict, reasons, the layers' results, the figures, and the ids of the evidence."""
     cluster = await cluster_of(run)
     numbers = layers.chosen(str(request.get("layers") or cluster.tier.proofs.layers))
+    return await verification(run, cluster, numbers, backup=request.get("backup") or "")
+
+
+async def verification(
+    run: Run, cluster: Cluster, numbers: Sequence[int], *, backup: str = "", attempt: int = 1
+) -> dict[str, Json]:
+    """Verify one backup of a cluster, the newest one unless it is chosen by its label.
+
+    The outcome's `interrupted` is empty unless its control plane did not see it to the end; the
+    next `attempt` of the same operation leaves evidence of its own.
+    """
     sandbox = sandbox_of(cluster, run.operation_id)
     process = await run.step("begin", _begin)
     await run.step("clear what earlier tests left", boxes.sweep, run)
     told: dict[str, Json] = {}
-    told["backup"] = await run.step(
-        "choose the backup", _choose, run, cluster, request.get("backup") or ""
-    )
+    told["backup"] = await run.step("choose the backup", _choose, run, cluster, backup)
     problem: Error | None = None
     try:
         await _test(_Steps(run, process), cluster, sandbox, numbers, told)
@@ -70,7 +79,7 @@ async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
     if problem is not None:
         told["interrupted"] = f"the test ended early: {problem.message}"
     outcome: dict[str, Json] = await run.step(
-        "judge and record", _record, run, cluster, told, numbers, process, always=True
+        "judge and record", _record, run, cluster, told, numbers, process, attempt, always=True
     )
     if problem is not None:
         raise problem
@@ -245,12 +254,18 @@ def _known(backup: Backup) -> dict[str, Json]:
 
 
 async def _record(
-    run: Run, cluster: Cluster, told: dict[str, Json], numbers: Sequence[int], process: str
+    run: Run,
+    cluster: Cluster,
+    told: dict[str, Json],
+    numbers: Sequence[int],
+    process: str,
+    attempt: int,
 ) -> Json:
     if process != _PROCESS:
         told = {"interrupted": _ENDED, **told}
     now = run.platform.clock.now()
-    proofs = _proofs(run, cluster, told, numbers, now)
+    source = run.operation_id if attempt == 1 else f"{run.operation_id}-{attempt}"
+    proofs = _proofs(source, cluster, told, numbers, now)
     async with run.platform.store.begin() as connection:
         for proof in proofs:
             await evidence.add(connection, proof, operation_id=run.operation_id, actor=run.actor)
@@ -264,22 +279,22 @@ async def _record(
         "evidence": proofs[0].id,
         "verdict": str(judged.verdict),
         "reasons": list(judged.reasons),
+        "interrupted": told.get("interrupted", ""),
         **{name: measured[name] for name in kept if name in measured},
     }
 
 
 def _proofs(
-    run: Run, cluster: Cluster, told: Mapping[str, Json], numbers: Sequence[int], now: datetime
+    source: str, cluster: Cluster, told: Mapping[str, Json], numbers: Sequence[int], now: datetime
 ) -> list[Evidence]:
     """One for what a restored copy shows, one for points in time: two promises rest on them."""
-    wanted = {*layers.chosen(cluster.tier.proofs.layers)} - {layers.POINT_IN_TIME}
     copy = [number for number in numbers if number != layers.POINT_IN_TIME]
     backup = told["backup"]
-    is_whole = wanted <= {*copy} and (backup is None or backup["is_newest"])
     parts = []
     if copy:
-        kind = restore_test.KIND if is_whole else restore_test.PARTIAL_KIND
-        parts.append((kind, copy))
+        wanted = layers.chosen(cluster.tier.proofs.layers)
+        is_newest = backup is None or backup["is_newest"]
+        parts.append((layers.kind_of(copy, wanted, is_newest=is_newest), copy))
     if layers.POINT_IN_TIME in numbers:
         parts.append((restore_test.MARKER_KIND, [layers.POINT_IN_TIME]))
     found = []
@@ -287,7 +302,7 @@ def _proofs(
         judged = layers.verdict(told, chosen)
         found.append(
             Evidence(
-                id=f"{run.operation_id}-{kind}",
+                id=f"{source}-{kind}",
                 kind=kind,
                 database=cluster.name,
                 at=now,

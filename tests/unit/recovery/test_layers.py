@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from holdfast.core.errors import Invalid
 from holdfast.core.promise import Verdict
 from holdfast.recovery.checks.meaning import holds
-from holdfast.recovery.layers import chosen, layers, results, show, verdict
+from holdfast.recovery.layers import chosen, kind_of, layers, results, show, verdict
 from holdfast.recovery.restore_record import measured_of
 
 ALL = tuple(range(7))
@@ -155,3 +155,19 @@ def test_chosen_layers_are_shown_as_they_are_written(numbers: set[int]):
 )
 def test_how_a_canary_s_value_compares(value: str | None, expected: str, same: bool):
     assert holds(value, expected) is same
+
+
+@pytest.mark.parametrize(
+    ("came_to", "wanted", "is_newest", "kind"),
+    [
+        ("0-5", "0-5", True, "restore-test"),
+        ("0-5", "1-2,6", True, "restore-test"),
+        ("0-4", "0-5", True, "verification"),
+        ("0-5", "0-5", False, "verification"),
+        # What a tier of an earlier version may still say: without a restore there is no such test.
+        ("0", "0", True, "verification"),
+        ("0", "6", True, "verification"),
+    ],
+)
+def test_a_restore_test_restores(came_to: str, wanted: str, is_newest: bool, kind: str):
+    assert kind_of(chosen(came_to), chosen(wanted), is_newest=is_newest) == kind

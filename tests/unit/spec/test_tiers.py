@@ -64,6 +64,9 @@ WRONG = [
     ("availability: 99.95", "availability: 100", "availability", "99.999"),
     ("- connections", "- owner", "overrides[0]", "'owner'"),
     ("- connections", "- maintenanceWindow", "overrides", "more than once"),
+    ("proofs:\n", 'proofs:\n  layers: "0"\n', "proofs.layers", "nothing would be restored"),
+    ("proofs:\n", 'proofs:\n  layers: "0,2-6"\n', "proofs.layers", "nothing would be restored"),
+    ("proofs:\n", 'proofs:\n  layers: "3-1"\n', "proofs.layers", "goes backwards"),
     ("failoverDrill: 30d", "failoverDrill: 1s", "proofs.failoverDrill", "within 1h"),
 ]
 

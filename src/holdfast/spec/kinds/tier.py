@@ -214,7 +214,8 @@ FIELDS: dict[str, Json] = {
                     "pattern": r"^[0-6](-[0-6])?(,[0-6](-[0-6])?)*$",
                     "default": DEFAULT_LAYERS,
                     "description": "The layers of proof that a restore test has, in quotes: "
-                    "numbers and ranges from 0 (the repository) to 6 (points in time).",
+                    "numbers and ranges from 0 (the repository) to 6 (points in time), 1 and 2 "
+                    "(the restore itself) among them.",
                     "examples": ["0-4,6"],
                 },
             },
