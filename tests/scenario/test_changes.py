@@ -58,6 +58,10 @@ def test_an_apply_of_the_same_changes_nothing(site: RealSite, database: Any) -> 
     before = site.control_rows("select count(*) from operation")
     site.apply(database())
     assert site.control_rows("select count(*) from operation") == before
+    # Without a document, what was applied last is the document.
+    drift = site.plan()
+    assert drift.exit_code == 0, drift
+    assert NAME in drift.out
 
 
 @pytest.mark.parametrize(("size", "connections"), [("s", "100"), ("xs", "50")])

@@ -86,6 +86,10 @@ def test_a_database_that_is_to_be_retained_is_not_deleted_by_a_bare_word(site: R
     site.run("delete", "nut", "--yes", exit_code=7)
     site.run("delete", "quince", "--purge", "--yes")
     assert left_over(site, "quince", []) == []
+    # What is deleted cannot drift.
+    planned = site.plan()
+    assert planned.exit_code == 0
+    assert "there is no database to plan for" in planned.err
 
 
 def test_a_purge_leaves_nothing_though_the_application_writes_on(site: RealSite) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from holdfast.app import tiers
@@ -21,7 +21,7 @@ from holdfast.spec.resolve import Resolution, Surroundings, resolve
 from holdfast.spec.suggest import nearest
 from holdfast.store import databases, plans
 from holdfast.store.plans import SavedPlan
-from holdfast.workflows.planning import RETAINED, planned_together
+from holdfast.workflows.planning import DELETED, RETAINED, planned_together
 
 _KEPT = timedelta(days=30)
 """How long a plan can be looked at and applied."""
@@ -63,17 +63,34 @@ async def make(control: Control, sources: Sequence[Source]) -> Plans:
     )
     if any(finding.severity is Severity.ERROR for finding in findings):
         return Plans((), tuple(findings))
-    made = await planned_together(control.platform, resolution.databases)
-    findings += [finding for each in made for finding in each.findings]
+    made = await _saved(control, resolution.databases)
+    changes = await tiers.changes(control, resolution.tiers)
+    return replace(made, findings=(*findings, *made.findings), tiers=changes)
+
+
+async def recorded(control: Control) -> Plans:
+    """Plan every database by the document that was applied last: what has drifted from it.
+
+    Databases that are deleted, or being deleted, are left out.
+    """
+    async with control.platform.store.begin() as connection:
+        found = await databases.every(connection)
+    there = [each.spec for each in found if each.phase not in DELETED]
+    return await _saved(control, [ResolvedDatabase.from_json(spec) for spec in there])
+
+
+async def _saved(control: Control, documents: Sequence[ResolvedDatabase]) -> Plans:
+    """A saved plan for each of these documents."""
+    made = await planned_together(control.platform, documents)
     saved = []
     async with control.platform.store.begin() as connection:
         await plans.prune(connection, control.platform.clock.now() - _KEPT)
-        for resolved, each in zip(resolution.databases, made, strict=True):
+        for resolved, each in zip(documents, made, strict=True):
             plan_id = await plans.save(connection, each.plan, resolved.to_json())
             saved.append(await plans.get(connection, plan_id))
-    changes = await tiers.changes(control, resolution.tiers)
+    findings = tuple(finding for each in made for finding in each.findings)
     unconfirmed = frozenset(each.cluster.name for each in made if each.unconfirmed)
-    return Plans(tuple(saved), tuple(findings), changes, unconfirmed)
+    return Plans(tuple(saved), findings, unconfirmed=unconfirmed)
 
 
 async def get(control: Control, plan_id: str) -> SavedPlan:

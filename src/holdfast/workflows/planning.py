@@ -35,6 +35,8 @@ DELETING = "deleting"
 """Phase of a database from the moment that something of it may be missing."""
 RETAINING = "retaining"
 """The same, of one whose backups are proven and to be kept."""
+DELETED = frozenset({RETAINED, RETAINING, DELETING})
+"""Phases of a database that is deleted, or half so."""
 FAILED = "failed"
 """Phase of a database whose last apply failed, until one is confirmed."""
 
@@ -290,7 +292,7 @@ async def _place(connection: Connection, platform: Platform, resolved: ResolvedD
 
 def refuse_deleted(database: databases.Database | None) -> None:
     """Raise `Conflict` for a name that is deleted, or half so: its backups are of its own past."""
-    if database is None or database.phase not in (RETAINED, RETAINING, DELETING):
+    if database is None or database.phase not in DELETED:
         return
     became = (
         "was deleted and its backups are kept"

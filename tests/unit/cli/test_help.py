@@ -89,7 +89,7 @@ def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
     [
         (("frobnicate",), 2, "no such command 'frobnicate'"),
         (("statsu",), 2, "did you mean 'status'?"),
-        (("plan",), 2, "missing argument 'PATH...'"),
+        (("apply",), 2, "missing argument 'PATH...'"),
         (("op", "list", "--limit", "0"), 2, "0 is not in the range"),
         (("op", "watch", "x", "--timeout", "soon"), 2, "not a duration: 'soon'"),
         (("op", "list"), 1, "start one with `holdfast up`"),

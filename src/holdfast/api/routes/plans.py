@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from holdfast.api.context import Plane
 from holdfast.app import plans
+from holdfast.app.plans import Plans
 from holdfast.core.errors import Invalid
 from holdfast.core.render_findings import count_text, findings_json
 from holdfast.spec.document import Source
@@ -60,6 +61,19 @@ async def post_plans(documents: Documents, plane: Plane) -> dict[str, Any]:
     made = await plans.make(plane, [text.source() for text in documents.sources])
     if not made.ok:
         raise Invalid(f"{count_text(made.findings)} in the documents", made.findings)
+    return _made(made)
+
+
+@router.post("/recorded")
+async def post_recorded(plane: Plane) -> dict[str, Any]:
+    """Plan every database by its document as it was applied last: what has drifted from it.
+
+    The answer is that of a plan for documents.
+    """
+    return _made(await plans.recorded(plane))
+
+
+def _made(made: Plans) -> dict[str, Any]:
     return {
         "plans": [
             {**_plan(saved), "unconfirmed": saved.plan.database in made.unconfirmed}

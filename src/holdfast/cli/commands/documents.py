@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,18 +23,17 @@ _MAX_BYTES = 3 * 2**20
 _SUFFIXES = (".yaml", ".yml")
 
 _full = click.option("--full", is_flag=True, help="Every change of a new database, with reasons.")
-_paths = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 
 
 @click.command(
     epilog="""\b
 Examples:
   holdfast plan orders.yaml
-  holdfast plan databases/ --detailed-exitcode
+  holdfast plan --detailed-exitcode
   cat orders.yaml | holdfast plan -
 """
 )
-@_paths
+@click.argument("paths", nargs=-1, metavar="[PATH...]")
 @_full
 @click.option(
     "--detailed-exitcode", is_flag=True, help="Exit with 10 when there is something to change."
@@ -46,10 +45,12 @@ def plan(
 ) -> None:
     """Show what an apply would change.
 
-    PATH is a file, a folder (every .yaml and .yml in it) or - for standard input. Nothing is
+    PATH is a file, a folder (every .yaml and .yml in it) or - for standard input. Without one,
+    every database is planned by the document that was applied last: what has drifted. Nothing is
     changed.
     """
-    made = _plans(connect(where), paths)
+    client = connect(where)
+    made = _plans(client, paths) if paths else _recorded(client)
     if output == "table":
         _show_tiers(made)
         printing.paint("\n".join(plan_text(one.plan, full=full) for one in made.plans))
@@ -67,7 +68,7 @@ Examples:
   holdfast apply orders.yaml --yes --no-wait -o name
 """
 )
-@_paths
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @options.yes
 @options.waiting
 @options.output
@@ -150,6 +151,18 @@ def _plans(client: Client, paths: Sequence[str]) -> _Plans:
             raise
         click.echo(render_text(error.findings, texts), err=True, nl=False)
         raise click.exceptions.Exit(exit_codes.USAGE) from None
+    return _answered(answer, texts, sent)
+
+
+def _recorded(client: Client) -> _Plans:
+    """Plans for all databases by what is recorded of them."""
+    made = _answered(client.post("plans", "recorded"), {}, [])
+    if not made.plans:
+        printing.note("there is no database to plan for")
+    return made
+
+
+def _answered(answer: Json, texts: Mapping[str, str], sent: list[Json]) -> _Plans:
     findings = [finding_from_json(one) for one in answer["findings"]]
     click.echo(render_text(findings, texts), err=True, nl=False)
     tiers = [tier for tier in answer["tiers"] if tier["action"] != "none"]
