@@ -353,7 +353,7 @@ def test_a_plan_is_empty_after_the_whole_site_was_down(site: RealSite, document:
     site.settled(document, deadline_s=90)
 
 
-def test_a_lost_repository_and_a_dropped_database_are_made_anew_with_a_warning(
+def test_a_lost_repository_is_made_anew_and_a_dropped_database_only_by_its_name(
     site: RealSite, document: Path, members: Members
 ) -> None:
     shutil.rmtree(site.layout.repository(NAME))
@@ -363,7 +363,13 @@ def test_a_lost_repository_and_a_dropped_database_are_made_anew_with_a_warning(
     planned = site.plan(document)
     assert f"+ database/{NAME}" in planned.out
     assert f"logical database '{NAME}' is gone with its data" in planned.err
-    site.apply(document)
+    # The documents that were applied last say the same, without being at hand.
+    assert site.plan().exit_code == 10
+    refused = site.apply(document, exit_code=3)
+    assert f"--recreate-empty {NAME}" in refused.err
+    site.apply(document, "--recreate-empty", "another", exit_code=3)
+    assert site.describe(NAME)["phase"] == "ready"
+    site.apply(document, "--recreate-empty", NAME)
     assert site.plan(document).exit_code == 0
     with psycopg.connect(site.dsn(NAME, "--role", "migrator"), autocommit=True) as connection:
         for statement in (Writer.TABLE, *THE_APPLICATION_S):

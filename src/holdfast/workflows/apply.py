@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from holdfast.core.change import Change, Json
-from holdfast.core.errors import Conflict, Error, StalePlan, TimedOut, Transient
+from holdfast.core.errors import (
+    Conflict,
+    Error,
+    Invalid,
+    Refused,
+    StalePlan,
+    TimedOut,
+    Transient,
+)
+from holdfast.core.finding import Finding
 from holdfast.core.promise import Evidence, Verdict
 from holdfast.engines.postgresql.catalog import perform as catalog
 from holdfast.engines.postgresql.cluster import Cluster, Installation
@@ -20,18 +29,20 @@ from holdfast.store import databases, evidence, operations, plans
 from holdfast.workflows.batches import Batch, batches
 from holdfast.workflows.planning import (
     FAILED,
+    GONE,
     READY,
     Planned,
     allocate,
     cluster_at,
     doors,
+    gone,
     planned,
     planned_for,
 )
 from holdfast.workflows.run import Run, Step
 
 KIND = "apply"
-FIELDS = ("plan", "digest")
+FIELDS = ("plan", "digest", "recreate_empty")
 
 CHANGE_TIMEOUT_S = 1800.0
 _SETTLING = MOVING | {"configuration"}
@@ -40,13 +51,23 @@ SETTLE_S = 60.0
 _PARALLEL = 8
 
 
+def check(request: Mapping[str, Json]) -> None:
+    """`recreate_empty` is a list of names. Raises `Invalid`."""
+    names = request.get("recreate_empty") or []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise Invalid("recreate_empty is not a list of names of logical databases")
+
+
 async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
     """Request: `plan`, the id of a saved plan, and its `digest` if it was looked at.
 
+    `recreate_empty` names logical databases that may be made anew though their data are gone.
     Outcome: what changed, and seconds to ready.
     """
-    plan_id, digest = request["plan"], request.get("digest")
-    accepted = await run.step("accept the plan", _accept, run, plan_id, digest)
+    empty = request.get("recreate_empty") or []
+    accepted = await run.step(
+        "accept the plan", _accept, run, request["plan"], request.get("digest"), empty
+    )
     resolved = ResolvedDatabase.from_json(accepted["document"])
     addresses = {int(ordinal): address for ordinal, address in accepted["addresses"].items()}
     cluster = replace(
@@ -58,7 +79,7 @@ async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
     try:
         await _perform(run, cluster, changes)
         if accepted["unseen"]:
-            changes += await _catch_up(run, cluster)
+            changes += await _catch_up(run, cluster, accepted["before"], empty)
         confirmed = await run.step("confirm that it is ready", _confirm, run, cluster, changes)
     except Error:
         await run.step("note the failure", _phase, run, cluster.name, FAILED, always=True)
@@ -66,7 +87,7 @@ async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
     return {"changes": len(changes), **confirmed}
 
 
-async def _accept(run: Run, plan_id: str, digest: str | None) -> Json:
+async def _accept(run: Run, plan_id: str, digest: str | None, empty: list[str]) -> Json:
     """See that the plan still holds, then take the document over and give its nodes their place."""
     platform = run.platform
     async with platform.store.begin() as connection:
@@ -86,7 +107,9 @@ async def _accept(run: Run, plan_id: str, digest: str | None) -> Json:
             hint="make a new plan and look at it: holdfast plan, then holdfast apply",
         )
     _refuse_occupied(fresh)
+    _refuse_emptied(fresh.findings, empty)
     async with platform.store.begin() as connection:
+        before = await databases.find(connection, resolved.name)
         await databases.put(connection, resolved.name, resolved.to_json(), phase="applying")
         addresses = await allocate(connection, platform, resolved)
     cluster = cluster_at(platform, resolved, addresses)
@@ -99,6 +122,7 @@ async def _accept(run: Run, plan_id: str, digest: str | None) -> Json:
         "changes": [change.to_json() for change in fresh.plan.changes],
         "installation": fresh.cluster.installation.to_json(),
         "unseen": bool(fresh.observed.unseen),
+        "before": None if before is None else {"spec": before.spec, "phase": before.phase},
     }
 
 
@@ -109,12 +133,27 @@ def _refuse_occupied(planned: Planned) -> None:
             raise Conflict(finding.message, subject=finding.subject, hint=finding.hint)
 
 
-async def _catch_up(run: Run, cluster: Cluster) -> list[Change]:
+def _refuse_emptied(findings: Iterable[Finding], empty: Collection[str]) -> None:
+    """Raise `Refused` where lost data would be replaced by nothing, and nobody has said so.
+
+    From then on every backup would be of the empty database, until the good ones are gone.
+    """
+    for finding in findings:
+        if finding.id == GONE and finding.evidence["database"] not in empty:
+            raise Refused(finding.message, subject=finding.subject, hint=finding.hint)
+
+
+async def _catch_up(
+    run: Run, cluster: Cluster, before: Mapping[str, Json] | None, empty: list[str]
+) -> list[Change]:
     """Change what could not be looked at before: while nobody leads, the catalog is out of sight.
 
-    The plan said so, and whoever agreed to it wants the document to hold.
+    The plan said so, and whoever agreed to it wants the document to hold. `before` is what was
+    recorded of the database.
     """
-    found = await run.step("look at what was out of sight", _come_into_sight, run, cluster)
+    found = await run.step(
+        "look at what was out of sight", _come_into_sight, run, cluster, before, empty
+    )
     changes = [Change.from_json(each) for each in found]
     await _perform(run, cluster, changes)
     return changes
@@ -126,10 +165,14 @@ async def _perform(run: Run, cluster: Cluster, changes: list[Change]) -> None:
     await run.graph(steps, limit=_PARALLEL)
 
 
-async def _come_into_sight(run: Run, cluster: Cluster) -> Json:
+async def _come_into_sight(
+    run: Run, cluster: Cluster, before: Mapping[str, Json] | None, empty: list[str]
+) -> Json:
     fresh = await planned_for(run.platform, cluster)
     if fresh.observed.unseen:
         raise Transient(f"nobody leads {cluster.name}", subject=f"database {cluster.name}")
+    if before is not None:
+        _refuse_emptied(gone(fresh, before["spec"], before["phase"]), empty)
     seen = [change for change in fresh.plan.changes if change.kind in catalog.KINDS]
     known = {change.id for change in seen}
     return [

@@ -27,6 +27,8 @@ from holdfast.store import nodes as stored_nodes
 from holdfast.workflows.platform import Platform
 from holdfast.workflows.run import Run
 
+GONE = "plan.database-gone"
+"""The finding of a logical database that is gone with its data; `database` is its name."""
 READY = "ready"
 """Phase of a database whose last apply was confirmed."""
 RETAINED = "retained"
@@ -175,12 +177,13 @@ def gone(
     for name in (each["name"] for each in document["database"]["databases"]):
         if f"create {database_id(name)}" in made:
             yield Finding(
-                "plan.database-gone",
+                GONE,
                 Severity.WARNING,
                 f"database {planned.cluster.name}",
                 f"the logical database {name!r} is gone with its data: somebody has dropped it, "
                 "and an apply makes it anew and EMPTY",
-                "where the data are wanted, do not apply before you have them from a backup",
+                "where the data are wanted, do not apply before you have them from a backup; else "
+                f"apply with --recreate-empty {name}",
                 evidence={"database": name},
             )
 

@@ -19,6 +19,7 @@ from holdfast.core.errors import Invalid, NotFound
 from holdfast.core.render_findings import finding_from_json, render_text
 from holdfast.providers.settings import Settings
 
+_GONE = "plan.database-gone"
 _MAX_BYTES = 3 * 2**20
 _SUFFIXES = (".yaml", ".yml")
 
@@ -70,12 +71,19 @@ Examples:
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @options.yes
+@click.option(
+    "--recreate-empty",
+    multiple=True,
+    metavar="NAME",
+    help="Make this logical database anew though its data are gone; may be given again.",
+)
 @options.waiting
 @options.output
 @options.home
 def apply(
     paths: tuple[str, ...],
     yes: bool,
+    recreate_empty: tuple[str, ...],
     no_wait: bool,
     timeout_s: float | None,
     on_conflict: str,
@@ -85,8 +93,9 @@ def apply(
     """Make databases be as their documents say.
 
     The plan is shown first and has to be agreed to. A database whose last apply failed is confirmed
-    even when nothing is left to change. Interrupted, the operation goes on in the
-    background; `holdfast op watch` rejoins it.
+    even when nothing is left to change. A logical database that somebody has dropped is made anew,
+    and empty, only if you agree to that or name it with --recreate-empty. Interrupted, the
+    operation goes on in the background; `holdfast op watch` rejoins it.
     """
     client = connect(where)
     planned = _plans(client, paths)
@@ -102,12 +111,15 @@ def apply(
         return
     if any(one.plan.changes for one in made):
         operate.consent(_question(made), yes=yes)
+    # Who answers a question has read what is gone; `--yes` alone is no answer to that.
+    empty = [*recreate_empty, *(() if yes else planned.gone)]
+    more = {"recreate_empty": empty} if empty else {}
     waiting = Waiting(no_wait, timeout_s, on_conflict)
     operations = [
         operate.start(
             client,
             "apply",
-            {"plan": one.data["id"], "digest": one.data["digest"]},
+            {"plan": one.data["id"], "digest": one.data["digest"], **more},
             database=one.plan.database,
             waiting=waiting,
         )
@@ -126,11 +138,15 @@ class _Made:
 
 @dataclass(frozen=True, slots=True)
 class _Plans:
-    """All plans, the tiers that would change, and the documents as they were sent."""
+    """All plans, the tiers that would change, and the documents as they were sent.
+
+    `gone` are logical databases that would be made anew without their data.
+    """
 
     plans: list[_Made]
     tiers: list[Json]
     sent: list[Json]
+    gone: list[str]
 
 
 def _plans(client: Client, paths: Sequence[str]) -> _Plans:
@@ -166,7 +182,8 @@ def _answered(answer: Json, texts: Mapping[str, str], sent: list[Json]) -> _Plan
     findings = [finding_from_json(one) for one in answer["findings"]]
     click.echo(render_text(findings, texts), err=True, nl=False)
     tiers = [tier for tier in answer["tiers"] if tier["action"] != "none"]
-    return _Plans([_Made(one, _plan(one)) for one in answer["plans"]], tiers, sent)
+    gone = [str(one.evidence["database"]) for one in findings if one.id == _GONE]
+    return _Plans([_Made(one, _plan(one)) for one in answer["plans"]], tiers, sent, gone)
 
 
 def _show_tiers(made: _Plans) -> None:

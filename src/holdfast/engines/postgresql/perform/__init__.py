@@ -7,11 +7,12 @@ is rendered from the cluster once more, never read from the plan, which holds no
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TypeAlias
 
 from holdfast.core.change import Action, Change
-from holdfast.core.errors import Bug
+from holdfast.core.errors import Bug, Error
 from holdfast.engines.postgresql.catalog import perform as catalog
 from holdfast.engines.postgresql.catalog.doors import reusing
 from holdfast.engines.postgresql.cluster import Cluster
@@ -49,10 +50,22 @@ async def perform(changes: Sequence[Change], cluster: Cluster, doors: Doors) -> 
         connect = await to_leader(cluster, doors, synchronous=False)
         async with reusing(connect) as shared:
             for change in changes:
-                await catalog.perform(change, shared, doors.login)
+                with naming(change, of=len(changes)):
+                    await catalog.perform(change, shared, doors.login)
         return
     for change in changes:
         await _performer(change)(change, cluster, doors)
+
+
+@contextmanager
+def naming(change: Change, *, of: int) -> Iterator[None]:
+    """Put the change's id before the message of what goes wrong with it, as one of several."""
+    try:
+        yield
+    except Error as error:
+        if of > 1:
+            error.message = f"{change.id}: {error.message}"
+        raise
 
 
 def _performer(change: Change) -> Performer:
