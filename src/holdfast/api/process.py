@@ -10,7 +10,7 @@ from pathlib import Path
 from holdfast.api import logs
 from holdfast.api.serve import Listener, exit_at_once
 from holdfast.api.serve import serve as answer
-from holdfast.app import evidence_heads, renewal, scheduler, site
+from holdfast.app import evidence_heads, renewal, scheduler, site, watch
 from holdfast.app.wiring import Control, RealPlatform, control, real_platform
 from holdfast.core.layout import API_PORT
 from holdfast.providers.settings import Settings
@@ -43,6 +43,7 @@ async def _serve(found: Settings) -> None:
             background=[
                 heads.run,
                 lambda: scheduler.run(plane),
+                lambda: watch.watch(plane),
                 lambda: _renew_certificates(plane, platform, listener),
             ],
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from holdfast.app import operations
@@ -21,7 +21,8 @@ from holdfast.engines.postgresql.render_patroni import cluster_parameters
 from holdfast.engines.postgresql.topology import topology
 from holdfast.evidence.leaf import Record
 from holdfast.spec.model import DeletionPolicy, ResolvedDatabase
-from holdfast.store import databases, evidence
+from holdfast.store import alarms, databases, evidence
+from holdfast.store.alarms import Alarm
 from holdfast.store.databases import Database
 from holdfast.store.operations import Operation
 from holdfast.workflows.planning import RETAINED, doors, stored_cluster
@@ -31,7 +32,8 @@ from holdfast.workflows.planning import RETAINED, doors, stored_cluster
 class Summary:
     """A database and its nodes as they are now; `members` is by node name.
 
-    `leader` is None where nobody leads or etcd could not be asked.
+    `leader` is None where nobody leads or etcd could not be asked; `archive` is what the last look
+    has seen of it (`recovery.archive_health.Seen`).
     """
 
     record: Database
@@ -39,6 +41,8 @@ class Summary:
     cluster: Cluster
     members: dict[str, Member]
     leader: str | None
+    archive: Mapping[str, Json] | None = None
+    alarms: tuple[Alarm, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
         """The stable form of `get databases` and `describe`."""
@@ -69,6 +73,8 @@ class Summary:
                 for node in self.cluster.nodes
             ],
             "endpoints": self._endpoints(),
+            "archive": self.archive,
+            "alarms": [alarm_json(each) for each in self.alarms],
         }
 
     def _lag_bytes(self, name: str) -> int | None:
@@ -95,6 +101,29 @@ class Summary:
         ]
 
 
+def alarm_json(alarm: Alarm) -> dict[str, Json]:
+    """The stable form of an alarm; times are ISO 8601."""
+    return {
+        "number": alarm.number,
+        "database": alarm.database,
+        "finding": alarm.finding,
+        "severity": alarm.severity,
+        "message": alarm.message,
+        "hint": alarm.hint,
+        "began_at": alarm.began_at.isoformat(),
+        "seen_at": alarm.seen_at.isoformat(),
+        "ended_at": alarm.ended_at.isoformat() if alarm.ended_at else None,
+    }
+
+
+async def open_alarms(control: Control, name: str | None) -> list[dict[str, Json]]:
+    """What is wrong now with one database, or with any. Raises `NotFound`."""
+    async with control.platform.store.begin() as connection:
+        if name is not None:
+            await databases.get(connection, name)
+        return [alarm_json(each) for each in await alarms.open_of(connection, name)]
+
+
 async def every(control: Control) -> list[Summary]:
     """All databases by name, retained ones included."""
     async with control.platform.store.begin() as connection:
@@ -114,7 +143,10 @@ async def _summary(control: Control, record: Database) -> Summary:
     engine = doors(control.platform)
     leader = await _leader_if_known(cluster, engine)
     members = await topology(cluster, engine)
-    return Summary(record, cluster.resolved, cluster, members, leader)
+    async with control.platform.store.begin() as connection:
+        archive = await alarms.last_look(connection, record.name)
+        wrong = await alarms.open_of(connection, record.name)
+    return Summary(record, cluster.resolved, cluster, members, leader, archive, wrong)
 
 
 async def parameters(control: Control, name: str) -> Sequence[Parameter]:

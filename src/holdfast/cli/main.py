@@ -26,14 +26,18 @@ COMMANDS = {
     "apply": Command(f"{_COMMANDS}.documents:apply", "Make databases be as their documents say."),
     "get": Command(
         f"{_COMMANDS}.get:get",
-        "List databases, tiers, operations, backups, promises or what runs next.",
+        "List databases, tiers, operations, backups, promises, alarms or what runs next.",
     ),
-    "describe": Command(f"{_COMMANDS}.get:describe", "Show one database with its nodes."),
+    "describe": Command(
+        f"{_COMMANDS}.get:describe", "Show one database with its nodes, or one backup."
+    ),
     "delete": Command(f"{_COMMANDS}.verbs:delete", "Delete a database."),
     "connect": Command(f"{_COMMANDS}.connect:connect", "Open psql, or print a connection URI."),
     "logs": Command(f"{_COMMANDS}.logs:logs", "Print the logs of a database's nodes."),
     # proofs and day-2 verbs
     "backup": Command(f"{_COMMANDS}.verbs:backup", "Take a backup now."),
+    "restore": Command(f"{_COMMANDS}.restore:restore", "Restore a database to a point in time."),
+    "clone": Command(f"{_COMMANDS}.restore:clone", "Make a writable copy of a database."),
     "verify": Command(f"{_COMMANDS}.verbs:verify", "Prove that a backup restores."),
     "drill": Command(f"{_COMMANDS}.drill:drill", "Cause a fault and measure what it costs."),
     "promises": Command(
@@ -44,6 +48,9 @@ COMMANDS = {
     ),
     "switchover": Command(f"{_COMMANDS}.verbs:switchover", "Move the leader's role to a replica."),
     "op": Command(f"{_COMMANDS}.op:op", "List, show, watch and cancel operations."),
+    "secret": Command(
+        f"{_COMMANDS}.secret:secret", "Give the platform secrets that it cannot make up."
+    ),
     # schema changes
     "check": Command(
         f"{_COMMANDS}.check:check",
@@ -64,12 +71,15 @@ SECTIONS = {
     "Databases": ("plan", "apply", "get", "describe", "delete", "connect", "logs"),
     "Proofs and operations": (
         "backup",
+        "restore",
+        "clone",
         "verify",
         "drill",
         "promises",
         "evidence",
         "switchover",
         "op",
+        "secret",
     ),
     "Schema changes": ("check",),
     "About": ("schema", "version", "completion"),

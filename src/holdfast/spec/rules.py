@@ -22,6 +22,7 @@ def contradictions(
         yield from _loss_rules(spec)
         yield from _timing_rules(spec)
         yield from _layer_rules(spec)
+        yield from _repository_rules(spec)
     else:
         yield from _twice(("databases",), data.get("databases"), "database")
         yield from _twice(("extensions",), data.get("extensions"), "extension")
@@ -98,6 +99,24 @@ def _layer_rules(tier: TierSpec) -> Iterator[tuple[Path, Sentence]]:
         )
         hint = f'write "{DEFAULT_LAYERS}", or others with 1 and 2 among them'
         yield ("proofs", "layers"), Sentence("contradiction", message, hint)
+
+
+def _repository_rules(tier: TierSpec) -> Iterator[tuple[Path, Sentence]]:
+    second = tier.backup.second
+    if second is None:
+        return
+    place = ("backup", "secondRepository")
+    needed = {
+        "posix": {"path": second.path != "/"},
+        "s3": {
+            name: bool(getattr(second, name))
+            for name in ("bucket", "endpoint", "region", "credentials")
+        },
+    }[second.type]
+    for name, is_there in needed.items():
+        if not is_there:
+            message = f"a second repository of the type {second.type} needs its {name}"
+            yield place, Sentence("contradiction", message, f"write `{name}:`")
 
 
 def _timing_rules(tier: TierSpec) -> Iterator[tuple[Path, Sentence]]:

@@ -19,10 +19,13 @@ from holdfast.core.promise import Evidence, Verdict
 from holdfast.evidence import leaf, tree
 from holdfast.evidence.leaf import Record
 from holdfast.evidence.tree import HASH_BYTES, Node, Span
+from holdfast.recovery.restore_test import KIND as RESTORE_TEST
 from holdfast.store import tables
 from holdfast.store.connection import APPENDED, SEAL, Seal, no_seal
 
 _leaf = tables.evidence_leaf
+_PROOFS = 1000
+"""With a test a day, those of three years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,13 @@ async def history(
         .limit(limit)
     )
     return tuple(_evidence(Leaf(*row)) for row in await connection.execute(query))
+
+
+async def proven_backups(connection: AsyncConnection, database: str) -> dict[str, Evidence]:
+    """The newest proof of each backup of which a restore was proven, by the backup's label."""
+    found = await history(connection, database, RESTORE_TEST, limit=_PROOFS)
+    proven = [each for each in reversed(found) if each.verdict is Verdict.PROVEN]
+    return {str(each.measured["backup"]): each for each in proven if each.measured.get("backup")}
 
 
 def _evidence(kept: Leaf) -> Evidence:

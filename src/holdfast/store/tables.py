@@ -223,3 +223,33 @@ drill_record = sa.Table(
     sa.Column("raw", sa.LargeBinary, nullable=False),
     _created(),
 )
+
+alarm = sa.Table(
+    "alarm",
+    metadata,
+    sa.Column("number", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("database", sa.Text, nullable=False),
+    sa.Column("finding", sa.Text, nullable=False),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("hint", sa.Text, nullable=False),
+    sa.Column("evidence", JSONB, nullable=False),
+    sa.Column("began_at", _MOMENT, nullable=False, server_default=sa.func.now()),
+    sa.Column("seen_at", _MOMENT, nullable=False, server_default=sa.func.now()),
+    sa.Column("ended_at", _MOMENT),
+    sa.Index(
+        "alarm_open",
+        "database",
+        "finding",
+        unique=True,
+        postgresql_where=sa.text("ended_at IS NULL"),
+    ),
+)
+
+archive_look = sa.Table(
+    "archive_look",
+    metadata,
+    sa.Column("database", sa.Text, primary_key=True),
+    sa.Column("seen", JSONB, nullable=False),
+    sa.Column("at", _MOMENT, nullable=False, server_default=sa.func.now()),
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from holdfast.core.change import Change, Json
@@ -75,11 +75,31 @@ async def body(run: Run, request: Mapping[str, Json]) -> dict[str, Json]:
         # A release of ours that comes in between is a plan of its own, not a part of this one.
         installation=Installation.from_json(accepted["installation"]),
     )
-    changes = [Change.from_json(each) for each in accepted["changes"]]
+    return await carry_out(
+        run, cluster, accepted["changes"], unseen=accepted["unseen"], before=accepted["before"],
+        empty=empty,
+    )  # fmt: skip
+
+
+async def carry_out(
+    run: Run,
+    cluster: Cluster,
+    wanted: Sequence[Json],
+    *,
+    unseen: bool,
+    before: Mapping[str, Json] | None = None,
+    empty: Sequence[str] = (),
+) -> dict[str, Json]:
+    """Perform changes, see that nothing is left to do, and give the outcome of an apply.
+
+    With `unseen`, what a plan could not look at is looked at when somebody leads. `before` is what
+    was recorded of the database; without it, a logical database that is gone may be made anew.
+    """
+    changes = [Change.from_json(each) for each in wanted]
     try:
         await _perform(run, cluster, changes)
-        if accepted["unseen"]:
-            changes += await _catch_up(run, cluster, accepted["before"], empty)
+        if unseen:
+            changes += await _catch_up(run, cluster, before, list(empty))
         confirmed = await run.step("confirm that it is ready", _confirm, run, cluster, changes)
     except Error:
         await run.step("note the failure", _phase, run, cluster.name, FAILED, always=True)

@@ -20,7 +20,7 @@ from holdfast.engines.postgresql.perform.destroy import (
 )
 from holdfast.engines.postgresql.perform.stop import see_archiving, stop_cluster
 from holdfast.recovery import final_backup, layers
-from holdfast.store import backups, databases, nodes, secrets
+from holdfast.store import alarms, backups, databases, nodes, secrets
 from holdfast.workflows import verify
 from holdfast.workflows.planning import DELETING, RETAINED, RETAINING, cluster_of, doors
 from holdfast.workflows.run import Run
@@ -124,6 +124,7 @@ async def _purge(run: Run, cluster: Cluster) -> Json:
 async def _forget(run: Run, cluster: Cluster, mode: str) -> Json:
     """Give the addresses back; with retained data the repository's key stays too."""
     async with run.platform.store.begin() as connection:
+        await alarms.forget(connection, cluster.name)
         if mode == "retain-data":
             await nodes.release_all(connection, cluster.name)
             for reference in await secrets.refs(connection, f"{cluster.name}/"):

@@ -39,6 +39,8 @@ RETAINING = "retaining"
 """The same, of one whose backups are proven and to be kept."""
 DELETED = frozenset({RETAINED, RETAINING, DELETING})
 """Phases of a database that is deleted, or half so."""
+RESTORING = "restoring"
+"""Phase of a database whose data are being replaced, or brought for the first time."""
 FAILED = "failed"
 """Phase of a database whose last apply failed, until one is confirmed."""
 

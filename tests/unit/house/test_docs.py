@@ -99,7 +99,8 @@ STANDS_FOR = {"NAME": "orders", "ID": "op-7k2m9qwd4"}
 def words(command: str) -> list[str]:
     """The arguments of one command, without what a shell would do with its output."""
     split = [STANDS_FOR.get(word, word) for word in shlex.split(command, comments=True)[1:]]
-    ends = [place for place, word in enumerate(split) if word in ("|", ">", ">>", "&&", ";", "&")]
+    shell = ("|", "<", ">", ">>", "&&", ";", "&")
+    ends = [place for place, word in enumerate(split) if word in shell]
     return split[: ends[0]] if ends else split
 
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from holdfast.spec import builtin
 from holdfast.spec.document import Source
 from holdfast.spec.load import load
 from holdfast.spec.model import Synchronous, TierSpec
+from holdfast.spec.model.tier import SecondRepository
 from tests.unit.spec.site import TIER, only, with_fields
 
 
@@ -36,6 +39,19 @@ def test_sizes_grow() -> None:
         assert values == sorted(values)
 
 
+SECOND = (
+    SecondRepository("posix", "/mnt/backups"),
+    SecondRepository("s3", "/x", "bucket", "e.org", 9000, "r", "offsite", "/etc/ca.crt"),
+)
+
+
+@pytest.mark.parametrize("second", SECOND)
+def test_round_trip_of_a_second_repository(second: SecondRepository) -> None:
+    tier = builtin.tiers()["tier-0"]
+    tier = replace(tier, backup=replace(tier.backup, second=second))
+    assert TierSpec.from_json(tier.to_json()) == tier
+
+
 @pytest.mark.parametrize("tier", builtin.tiers().values(), ids=str)
 def test_round_trip(tier: TierSpec) -> None:
     assert TierSpec.from_json(tier.to_json()) == tier
@@ -61,6 +77,18 @@ WRONG = [
     ("full: 0 1 * * 0", "full: 0 1 * * sun", "backup.full", "'sun'"),
     ("full: 0 1 * * 0", "full: 0s", "backup.full", "zero"),
     ("full: 4", "full: 0", "backup.retention.full", "the least is 1"),
+    (
+        "  retention:",
+        "  secondRepository: {type: posix}\n  retention:",
+        "backup.secondRepository",
+        "needs its path",
+    ),
+    (
+        "  retention:",
+        "  secondRepository: {type: s3, bucket: b-1, endpoint: e, region: r}\n  retention:",
+        "backup.secondRepository",
+        "needs its credentials",
+    ),
     ("availability: 99.95", "availability: 100", "availability", "99.999"),
     ("- connections", "- owner", "overrides[0]", "'owner'"),
     ("- connections", "- maintenanceWindow", "overrides", "more than once"),

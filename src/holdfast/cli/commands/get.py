@@ -6,13 +6,13 @@ import click
 
 from holdfast.cli import operate, options
 from holdfast.cli import output as printing
-from holdfast.cli.client import connect
+from holdfast.cli.client import Client, connect
 from holdfast.core.change import Json
 from holdfast.core.errors import NotFound
 from holdfast.core.units import show_bytes
 from holdfast.providers.settings import Settings
 
-KINDS = ("databases", "tiers", "operations", "backups", "promises", "schedule")
+KINDS = ("databases", "tiers", "operations", "backups", "promises", "schedule", "alarms")
 
 
 @click.command(
@@ -29,10 +29,10 @@ Examples:
 @options.output
 @options.home
 def get(kind: str, name: str | None, output: str, where: Settings) -> None:
-    """List databases, tiers, operations, backups, promises or what runs next.
+    """List databases, tiers, operations, backups, promises, alarms or what runs next.
 
     With NAME: the one of that name, and as JSON or YAML itself instead of a list; of backups,
-    promises and the schedule, those of that database.
+    promises, alarms and the schedule, those of that database.
     """
     name = _checked(kind, name)
     client = connect(where)
@@ -40,6 +40,8 @@ def get(kind: str, name: str | None, output: str, where: Settings) -> None:
         _show_backups(client.get("backups", database=name), output)
     elif kind == "schedule":
         _show_schedule(client.get("schedule", database=name), output)
+    elif kind == "alarms":
+        _show_alarms(client.get("alarms", database=name), output)
     elif kind == "promises":
         _show_promises(client.get("promises", database=name), output)
     elif kind == "tiers":
@@ -91,16 +93,24 @@ def promises(name: str | None, output: str, where: Settings) -> None:
 Examples:
   holdfast describe orders
   holdfast describe orders --parameters
+  holdfast describe backup orders/20261120-103028F
   holdfast describe orders -o json
 """
 )
 @click.argument("name", type=options.DatabaseName())
+@click.argument("backup", required=False, metavar="[NAME/LABEL]")
 @click.option("--parameters", is_flag=True, help="Every parameter with its reason and source.")
 @options.output
 @options.home
-def describe(name: str, parameters: bool, output: str, where: Settings) -> None:
-    """Show one database with its nodes."""
+def describe(name: str, backup: str | None, parameters: bool, output: str, where: Settings) -> None:
+    """Show one database with its nodes, or one backup.
+
+    `describe backup NAME/LABEL` shows a backup: its chain, its WAL, and what has proven it.
+    """
     client = connect(where)
+    if backup is not None:
+        _describe_backup(client, name, backup, output)
+        return
     if parameters:
         _show_parameters(client.get("databases", name, "parameters"), output)
         return
@@ -111,6 +121,34 @@ def describe(name: str, parameters: bool, output: str, where: Settings) -> None:
         click.echo(f"\nconnect: holdfast connect {name} [--dsn]")
     else:
         printing.show({**database, "schedule": client.get("schedule", database=name)}, output)
+
+
+def _describe_backup(client: Client, kind: str, which: str, how: str) -> None:
+    database, _, label = which.partition("/")
+    if kind != "backup" or not label:
+        raise click.UsageError("write `describe backup NAME/LABEL`", click.get_current_context())
+    found = client.get("backups", database, label)
+    if how != "table":
+        printing.show(found, how, name="label")
+        return
+    detail = found["detail"]
+    position = detail.get("lsn") or {}
+    rows = {
+        "database": found["database"],
+        "label": found["label"],
+        "type": found["kind"],
+        "state": found["state"],
+        "began": found["started_at"],
+        "ended": found["finished_at"],
+        "restores to": _bytes(found["size_bytes"]),
+        "takes up": _bytes(found["stored_bytes"]),
+        "WAL": f"{detail.get('wal_start')} to {detail.get('wal_stop')}",
+        "positions": f"{position.get('start')} to {position.get('stop')}",
+        "chain": " > ".join(detail.get("chain") or [found["label"]]),
+        "proven": found["proven_at"] and f"{found['proven_at']} by {found['proven_by']}",
+    }
+    for label, value in rows.items():
+        click.echo(f"{label:<12} {value or 'no'}")
 
 
 def _show_databases(found: Json, how: str) -> None:
@@ -155,6 +193,34 @@ def _describe(database: Json) -> None:
         for endpoint in database["endpoints"]
     ]
     click.echo(printing.table(endpoints, ["endpoint", "access", "hosts"]))
+    _describe_archive(database["archive"])
+    for alarm in database["alarms"]:
+        click.echo(f"{alarm['severity']}: {alarm['message']} ({alarm['finding']})")
+        click.echo(f"  hint: {alarm['hint']}")
+
+
+def _describe_archive(seen: Json) -> None:
+    if seen is None:
+        return
+    waiting = f"{seen['queue']} segments wait" if seen["queue"] else "none waits"
+    behind = "" if seen["unarchived_bytes"] is None else _bytes(seen["unarchived_bytes"])
+    rows = [
+        ["last archived", seen["last_archived"]],
+        ["age", printing.age(seen["last_archived_at"]) if seen["last_archived_at"] else None],
+        ["queue", waiting],
+        ["not archived yet", behind],
+        ["gaps", "; ".join([*seen["open_gaps"], *seen["old_gaps"]]) or "none"],
+        ["looked at", f"{printing.age(seen['at'])} ago"],
+    ]
+    click.echo(printing.table(rows, ["archive", ""]))
+
+
+def _show_alarms(found: list[Json], how: str) -> None:
+    rows = found
+    if how == "table":
+        rows = [{**one, "since": printing.age(one["began_at"])} for one in found]
+    fields = ("database", "severity", "finding", "since", "message")
+    printing.show(rows, how, columns={field: field for field in fields}, name="finding")
 
 
 def _listed(found: Json) -> list[Json]:
@@ -189,10 +255,11 @@ def _show_backups(found: list[Json], how: str) -> None:
                 "took": printing.took(one["started_at"], one["finished_at"]),
                 "size": _bytes(one["size_bytes"]),
                 "stored": _bytes(one["stored_bytes"]),
+                "proven": printing.age(one["proven_at"]) if one["proven_at"] else "",
             }
             for one in found
         ]
-    fields = ("database", "label", "kind", "state", "size", "stored", "took", "age")
+    fields = ("database", "label", "kind", "state", "size", "stored", "took", "age", "proven")
     printing.show(rows, how, columns={field: field for field in fields}, name="label")
 
 

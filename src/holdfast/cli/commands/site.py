@@ -13,9 +13,9 @@ from holdfast.app import site, site_certificates
 from holdfast.app.site import Part, Step
 from holdfast.cli import exit_codes, options
 from holdfast.cli import output as printing
-from holdfast.cli.client import Unreachable
+from holdfast.cli.client import Unreachable, connect
 from holdfast.core.change import Json
-from holdfast.core.errors import NotFound
+from holdfast.core.errors import Error, NotFound
 from holdfast.core.render_findings import render_text
 from holdfast.core.units import show_duration
 from holdfast.providers.settings import Settings
@@ -88,8 +88,20 @@ def status(output: str, where: Settings) -> None:
     fields = ("name", "state", "health", "pid", "uptime", "detail")
     printing.show(rows, output, columns={field: field for field in fields})
     click.echo(render_text(soon), err=True, nl=False)
+    if output == "table":
+        _tell_alarms(where)
     if not all(part.healthy for part in parts):
         raise click.exceptions.Exit(exit_codes.FAILED)
+
+
+def _tell_alarms(where: Settings) -> None:
+    """What is wrong with databases, where the control plane can tell."""
+    try:
+        found = connect(where).get("alarms", timeout_s=5.0)
+    except Error:
+        return
+    for alarm in found:
+        printing.note(f"{alarm['severity']}: {alarm['database']}: {alarm['message']}")
 
 
 def _row(part: Part, *, people: bool) -> dict[str, Json]:

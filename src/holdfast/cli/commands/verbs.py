@@ -42,12 +42,14 @@ def _prove(kind: str, name: str, request: dict[str, Json], given: dict[str, Any]
     epilog="""\b
 Examples:
   holdfast backup orders
-  holdfast backup orders --kind full --no-wait
+  holdfast backup orders --type full --no-wait
 """
 )
 @click.argument("name", type=options.DatabaseName())
 @click.option(
+    "--type",
     "--kind",
+    "kind",
     type=click.Choice(["full", "diff", "incr"]),
     default="incr",
     show_default=True,
@@ -57,7 +59,11 @@ Examples:
 @options.output
 @options.home
 def backup(name: str, kind: str, **given: Any) -> None:
-    """Take a backup now."""
+    """Take a backup now.
+
+    It is read from a standby where there is one. Backups that neither the tier nor the last proof
+    needs are let go afterwards. A page with a wrong checksum fails the backup.
+    """
     _operate("backup", name, {"kind": kind}, given)
 
 

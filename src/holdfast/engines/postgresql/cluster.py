@@ -163,6 +163,11 @@ def repository_key(database: str) -> str:
     return f"{database}/repository"
 
 
+def given(name: str) -> str:
+    """Reference of a secret that somebody gave the platform, which never makes one up."""
+    return f"given/{name}"
+
+
 def references(text: str) -> Sequence[str]:
     """References of all secrets that a template names, in order of appearance."""
     found = []

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias
 
 import psycopg
 
+from holdfast.core.errors import NotFound
 from holdfast.core.layout import POSTGRESQL_PORT
 from holdfast.engines.postgresql.catalog.doors import OWN_NAMES
 from holdfast.engines.postgresql.catalog.scram import scram_verifier
@@ -19,6 +20,7 @@ from holdfast.engines.postgresql.cluster import (
     Cluster,
     Node,
     filled,
+    given,
     patroni_password,
     references,
 )
@@ -43,6 +45,10 @@ class Secrets(Protocol):
         """The secret; made now when there is none yet."""
         ...
 
+    async def give(self, reference: str, value: str) -> None:
+        """Keep a value that comes from outside, in place of an earlier one."""
+        ...
+
 
 class Remembered:
     """Secrets that are each looked up once, for the length of one look at a cluster."""
@@ -61,6 +67,10 @@ class Remembered:
     async def ensure(self, reference: str) -> str:
         """The secret; made now when there is none yet."""
         return await self.get(reference) or await self._secrets.ensure(reference)
+
+    async def give(self, reference: str, value: str) -> None:
+        """Keep a value that comes from outside, in place of an earlier one."""
+        await self._secrets.give(reference, value)
 
 
 class Issuer(Protocol):
@@ -147,7 +157,15 @@ class Doors:
         """The template with its secrets; None when one is missing and `make` is False."""
         secrets: dict[str, str] = {}
         for reference in references(template):
-            value = await (self.secrets.ensure if make else self.secrets.get)(reference)
+            made_here = make and not reference.startswith(given(""))
+            value = await (self.secrets.ensure if made_here else self.secrets.get)(reference)
+            if value is None and make:
+                name = reference.removeprefix(given(""))
+                raise NotFound(
+                    f"nobody has given the secret {name}",
+                    subject=f"secret {name}",
+                    hint=f"give it with `holdfast secret set {name}`",
+                )
             if value is None:
                 return None
             secrets[reference] = value

@@ -8,6 +8,7 @@ from holdfast.core.change import Resource
 from holdfast.engines.postgresql.cluster import Cluster
 from holdfast.engines.postgresql.doors import Doors
 
+_NO_SECOND = "the second repository does not know it"
 A_FULL_BACKUP = "a full backup is there"
 
 _FULL = re.compile(r"\d{8}-\d{6}F")
@@ -26,8 +27,28 @@ async def archive(cluster: Cluster, doors: Doors) -> list[Resource]:
         if not _SYSTEM.fullmatch(name):
             continue
         if any(_SEGMENTS.fullmatch(each) for each in await doors.host.list(f"{folder}/{name}")):
-            return [Resource("archive", "archive", {"state": "receives segments"})]
+            state = "receives segments" if await _second(cluster, doors) else _NO_SECOND
+            return [Resource("archive", "archive", {"state": state})]
     return [Resource("archive", "archive", {"state": "no segment has arrived yet"})]
+
+
+async def _second(cluster: Cluster, doors: Doors) -> bool:
+    """Whether the second repository knows the cluster; true where there is none."""
+    if cluster.tier.backup.second is None:
+        return True
+    configuration = cluster.site.cluster(cluster.name) / "conf" / "pgbackrest.conf"
+    done = await doors.host.run(
+        [
+            cluster.installation.pgbackrest,
+            f"--config={configuration}",
+            "--repo=2",
+            "repo-ls",
+            f"archive/{cluster.name}",
+        ],
+        user=cluster.site.os_user,
+        check=False,
+    )
+    return done.exit_code == 0 and "archive.info" in done.text.split()
 
 
 async def backup(cluster: Cluster, doors: Doors) -> list[Resource]:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from holdfast.core.layout import POSTGRESQL_PORT
-from holdfast.engines.postgresql.cluster import POSTGRES, Cluster, Node, repository_key, secret
+from holdfast.engines.postgresql.cluster import (
+    POSTGRES,
+    Cluster,
+    Node,
+    given,
+    repository_key,
+    secret,
+)
 
 
 def ini(sections: Mapping[str, Mapping[str, str]]) -> str:
@@ -23,13 +30,64 @@ def repository(cluster: Cluster) -> dict[str, str]:
         "repo1-cipher-type": "aes-256-cbc",
         "repo1-cipher-pass": secret(repository_key(cluster.name)),
         "repo1-bundle": "y",
-        "repo1-retention-full": str(cluster.tier.backup.retention_full),
+        # Expiry is the platform's, which knows what is proven: see recovery.retention. The number
+        # only says that WAL is kept as far back as there are backups.
+        "repo1-retention-full": "9999999",
         "repo1-retention-full-type": "count",
+        **_second(cluster),
         "compress-type": "lz4",
         "log-level-console": "warn",
         "log-level-file": "detail",
         "log-level-stderr": "off",
     }
+
+
+def repositories(cluster: Cluster) -> tuple[int, ...]:
+    """The numbers of the cluster's repositories."""
+    return (1,) if cluster.tier.backup.second is None else (1, 2)
+
+
+def second_folder(cluster: Cluster) -> str:
+    """The cluster's folder, or prefix, in the second repository."""
+    second = cluster.tier.backup.second
+    assert second is not None
+    return f"{second.path.rstrip('/')}/{cluster.name}"
+
+
+def _second(cluster: Cluster) -> dict[str, str]:
+    second = cluster.tier.backup.second
+    if second is None:
+        return {}
+    options = {
+        "path": second_folder(cluster),
+        "cipher-type": "aes-256-cbc",
+        "cipher-pass": secret(repository_key(cluster.name)),
+        "bundle": "y",
+        "retention-full": "9999999",
+        "retention-full-type": "count",
+    }
+    if second.type == "s3":
+        options |= {
+            "type": "s3",
+            "s3-bucket": second.bucket,
+            "s3-endpoint": second.endpoint,
+            "s3-region": second.region,
+            # In the path, because a bucket in the host's name wants a certificate for it.
+            "s3-uri-style": "path",
+            "storage-port": str(second.port),
+            "s3-key": secret(given(f"{second.credentials}-key")),
+            "s3-key-secret": secret(given(f"{second.credentials}-secret")),
+        }
+        options |= {"storage-ca-file": second.ca_file} if second.ca_file else {}
+    return {f"repo2-{name}": value for name, value in options.items()}
+
+
+def processes(cluster: Cluster) -> int:
+    """How many processes compress and copy: as many as the size has processors, two at the least.
+
+    Beyond eight, the repository or the network is what is waited for.
+    """
+    return min(8, max(2, cluster.size.cpu))
 
 
 def _servers(nodes: Iterable[Node]) -> dict[str, str]:
@@ -71,7 +129,8 @@ def cluster_backup_file(cluster: Cluster) -> str:
             "global": {
                 **repository(cluster),
                 "start-fast": "y",
-                "process-max": "2",
+                "expire-auto": "n",
+                "process-max": str(processes(cluster)),
                 "log-path": str(folder / "log"),
                 "lock-path": str(folder / "run"),
             },

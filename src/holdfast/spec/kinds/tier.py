@@ -45,6 +45,58 @@ def _count(description: str, least: int, most: int) -> Json:
     return {"type": "integer", "minimum": least, "maximum": most, "description": description}
 
 
+_SECOND_REPOSITORY: Json = {
+    "type": "object",
+    "required": ["type"],
+    "additionalProperties": False,
+    "description": "Where every segment of WAL and every backup goes once more.",
+    "properties": {
+        "type": {
+            "enum": ["posix", "s3"],
+            "description": "A folder, such as that of another file server, or an object store.",
+        },
+        "path": {
+            "type": "string",
+            "pattern": r"^/[A-Za-z0-9._/-]*[A-Za-z0-9._-]$",
+            "maxLength": 200,
+            "description": "The folder, or the prefix of the objects; each database gets a folder "
+            "of its own in it. Of a file system it has to be there, and the data plane's user has "
+            "to be able to write to it.",
+            "examples": ["/mnt/backups"],
+        },
+        "bucket": {
+            "type": "string",
+            "pattern": r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+            "description": "The bucket, which has to be there.",
+        },
+        "endpoint": {
+            "type": "string",
+            "pattern": r"^[A-Za-z0-9.-]{1,253}$",
+            "description": "The host that answers for the bucket, by TLS.",
+            "examples": ["s3.eu-central-1.amazonaws.com"],
+        },
+        "port": _count("Its port; 443 without a word.", 1, 65535),
+        "region": {
+            "type": "string",
+            "pattern": r"^[a-z0-9-]{1,63}$",
+            "description": "The region that requests are signed for.",
+        },
+        "credentials": {
+            "type": "string",
+            "pattern": r"^[a-z][a-z0-9-]{0,62}$",
+            "description": "The name that the access key was given with: `holdfast secret set "
+            "NAME-key` and `holdfast secret set NAME-secret`.",
+        },
+        "caFile": {
+            "type": "string",
+            "pattern": r"^/[A-Za-z0-9._/-]*$",
+            "maxLength": 200,
+            "description": "Certificates that its own is checked against, where it is not one of "
+            "the machine's.",
+        },
+    },
+}
+
 FIELDS: dict[str, Json] = {
     "type": "object",
     "description": "The promises of a class of databases.",
@@ -183,6 +235,7 @@ FIELDS: dict[str, Json] = {
                         ),
                     },
                 },
+                "secondRepository": _SECOND_REPOSITORY,
                 "archiveTimeout": _seconds(
                     "WAL is archived at least so often while there are writes; it bounds what "
                     "is lost with all nodes.",

@@ -50,6 +50,39 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
+class SecondRepository:
+    """A second place for WAL and backups: `type` is posix or s3; the last five are of s3 alone."""
+
+    type: str
+    path: str = "/"
+    bucket: str = ""
+    endpoint: str = ""
+    port: int = 443
+    region: str = ""
+    credentials: str = ""
+    ca_file: str = ""
+
+    def to_json(self) -> dict[str, Json]:
+        """As it stands in a document."""
+        found: dict[str, Json] = {"type": self.type, "path": self.path}
+        if self.type == "s3":
+            found |= {
+                "bucket": self.bucket,
+                "endpoint": self.endpoint,
+                "port": self.port,
+                "region": self.region,
+                "credentials": self.credentials,
+            }
+            found |= {"caFile": self.ca_file} if self.ca_file else {}
+        return found
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> SecondRepository:
+        """Read a validated mapping."""
+        return cls(**{("ca_file" if key == "caFile" else key): data[key] for key in data})
+
+
+@dataclass(frozen=True, slots=True)
 class BackupPolicy:
     """When backups are taken and how long they are kept.
 
@@ -63,6 +96,7 @@ class BackupPolicy:
     retention_full: int
     retention_days: int
     archive_timeout_s: int
+    second: SecondRepository | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +237,7 @@ def _timing_json(timing: Timing) -> dict[str, Json]:
 
 def _backup(data: Mapping[str, Any]) -> BackupPolicy:
     differential, incremental = data.get("differential"), data.get("incremental")
+    second = data.get("secondRepository")
     return BackupPolicy(
         full=Schedule(data["full"]),
         differential=Schedule(differential) if differential else None,
@@ -210,6 +245,7 @@ def _backup(data: Mapping[str, Any]) -> BackupPolicy:
         retention_full=data["retention"]["full"],
         retention_days=data["retention"]["days"],
         archive_timeout_s=int(_seconds(data["archiveTimeout"])),
+        second=SecondRepository.from_json(second) if second else None,
     )
 
 
@@ -221,6 +257,7 @@ def _backup_json(backup: BackupPolicy) -> dict[str, Json]:
             "incremental": backup.incremental.text if backup.incremental else None,
             "retention": {"full": backup.retention_full, "days": backup.retention_days},
             "archiveTimeout": duration_text(backup.archive_timeout_s),
+            "secondRepository": backup.second.to_json() if backup.second else None,
         }
     )
 

@@ -9,6 +9,7 @@ from holdfast.engines.postgresql.doors import Doors
 from holdfast.engines.postgresql.leadership import leader_name
 from holdfast.engines.postgresql.perform.backup import pgbackrest
 from holdfast.engines.postgresql.perform.node import destroy_node
+from holdfast.engines.postgresql.render_backup import second_folder
 from holdfast.engines.postgresql.repository_report import unreadable
 
 
@@ -31,6 +32,14 @@ async def destroy_cluster(cluster: Cluster, doors: Doors) -> None:
 async def destroy_backups(cluster: Cluster, doors: Doors) -> None:
     """Remove the backup repository. Nothing can bring the data back after this."""
     await doors.host.remove(str(cluster.site.repository(cluster.name)))
+    second = cluster.tier.backup.second
+    if second is not None and second.type == "posix":
+        await doors.host.remove(second_folder(cluster))
+    elif second is not None:
+        doors.note(
+            f"the objects below {second_folder(cluster)} in bucket {second.bucket} stay: remove "
+            "them with the means of the store"
+        )
     doors.note(f"the backups of {cluster.name} are gone")
 
 

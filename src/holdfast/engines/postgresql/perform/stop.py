@@ -7,7 +7,7 @@ import re
 from holdfast.core.errors import Error
 from holdfast.engines.postgresql.cluster import Cluster, Node
 from holdfast.engines.postgresql.doors import Doors
-from holdfast.engines.postgresql.leadership import leader_name, leader_node
+from holdfast.engines.postgresql.leadership import WRITE, leader_name, leader_node
 from holdfast.engines.postgresql.perform.waiting import until
 from holdfast.engines.postgresql.render_programs import PARTS
 from holdfast.system.host import program_name
@@ -16,7 +16,7 @@ _ARCHIVE_S = 300.0
 _SHUT_DOWN = re.compile(r"^Database cluster state:\s+shut down$", re.MULTILINE)
 
 
-async def see_archiving(cluster: Cluster, doors: Doors) -> str:
+async def see_archiving(cluster: Cluster, doors: Doors, *, deadline_s: float = _ARCHIVE_S) -> str:
     """Have everything up to now arrive in the archive; gives the name of the leader.
 
     Raises `Error` when nobody leads, `TimedOut` when the archive does not take it.
@@ -26,12 +26,14 @@ async def see_archiving(cluster: Cluster, doors: Doors) -> str:
         raise Error(
             f"{cluster.name} has no leader, so what it wrote last cannot be kept",
             subject=f"database {cluster.name}",
-            hint="bring it back with holdfast apply, then delete it again",
+            hint="bring it back with holdfast apply, then try again",
         )
     async with doors.connect(node, synchronous=False) as connection:
-        # A record of its own, or an unused segment would not be switched.
+        # A commit of its own: behind every moment before it there is one now, so that each can be
+        # restored to; and an unused segment would not be switched.
+        await connection.execute(WRITE)
         cursor = await connection.execute(
-            "select pg_walfile_name(pg_create_restore_point('holdfast_delete'))"
+            "select pg_walfile_name(pg_create_restore_point('holdfast_archive'))"
         )
         (segment,) = await cursor.fetchone() or ("",)
         await connection.execute("select pg_switch_wal()")
@@ -46,7 +48,7 @@ async def see_archiving(cluster: Cluster, doors: Doors) -> str:
         await until(
             outstanding,
             doors,
-            deadline_s=_ARCHIVE_S,
+            deadline_s=deadline_s,
             what=f"the newest WAL of {cluster.name} in the archive",
             hint=f"read the logs in {node.paths.log}",
         )
