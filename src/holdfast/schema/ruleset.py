@@ -18,7 +18,8 @@ from holdfast.schema.rule import Hit, Step
 CauseRule = Callable[[Step, Cause], Hit | None]
 StatementRule = Callable[[Step], Iterable[Hit]]
 MigrationRule = Callable[[Sequence[Step]], Iterable[tuple[Step, Hit]]]
-DOCS = "https://github.com/holdfast/holdfast/blob/main/docs/reference/rules.md"
+DOCS = "docs/reference/rules.md"
+"""Where every rule is described, in this repository."""
 
 
 @cache

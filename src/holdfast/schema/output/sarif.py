@@ -46,7 +46,8 @@ def _rule(finding: Finding, title: str) -> Json:
         "defaultConfiguration": {"level": _LEVELS[finding.severity]},
     }
     if docs := docs_of(finding):
-        rule["helpUri"] = docs
+        # A place in this repository is no URI that a viewer of reports could open.
+        rule["help"] = {"text": f"see {docs}, or run: holdfast check --explain {finding.id}"}
     return rule
 
 
