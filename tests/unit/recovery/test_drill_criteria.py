@@ -161,6 +161,11 @@ FACTS = {
         {"holder": "a", "expected_holder": "a", "age": 90, "age_after": 1},
         [("holder", "b"), ("age", 1), ("age_after", 90)],
     ),
+    "lost-wal-segment": (
+        "take-segment",
+        {"segment": "A", "noticed": True, "said": "A is missing"},
+        [("noticed", False)],
+    ),
     "corrupted-page": (
         "flip-byte",
         {"noticed": True, "backup": "20261120-1"},
