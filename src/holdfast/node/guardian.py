@@ -51,6 +51,7 @@ class Guardian:
         self._config, self._observer, self._etcd = config, observer, etcd
         self._server_probe = ServerProbe(config, self._tls)
         self._patroni_probe = PatroniProbe(config, self._tls)
+        self._patroni_process = machine.Listener(config.address, config.patroni_port)
         self._server, self._patroni = Count(), Count()
         self._ousted_since: float | None = None
 
@@ -125,11 +126,7 @@ class Guardian:
             self._ousted_since = time.monotonic()
 
     def _processes(self) -> tuple[Process, Process]:
-        config = self._config
-        return (
-            machine.server(config.data_folder),
-            machine.patroni(config.address, config.patroni_port),
-        )
+        return machine.server(self._config.data_folder), self._patroni_process.process()
 
     async def _count(self, server: Process, patroni: Process, starved: bool) -> None:
         begun = time.monotonic()

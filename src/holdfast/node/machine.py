@@ -21,12 +21,29 @@ def server(data_folder: str) -> Process:
     return _process(pid)
 
 
-def patroni(address: str, port: int) -> Process:
-    """Whoever listens where Patroni does, if it is this user's."""
-    pid = processes.listener(address, port)
-    if pid is None or processes.owner_of(pid) != os.geteuid():
-        return Process()
-    return _process(pid)
+class Listener:
+    """Whoever listens where Patroni does, if it is this user's.
+
+    To find the process means to look at everybody's open files, so it is remembered while it
+    lives.
+    """
+
+    def __init__(self, address: str, port: int) -> None:
+        self._address, self._port = address, port
+        self._known: tuple[int, str] | None = None
+
+    def process(self) -> Process:
+        """The process as it is now."""
+        if self._known is None or processes.start_of(self._known[0]) != self._known[1]:
+            self._known = self._found()
+        return Process() if self._known is None else _process(self._known[0])
+
+    def _found(self) -> tuple[int, str] | None:
+        pid = processes.listener(self._address, self._port)
+        if pid is None or processes.owner_of(pid) != os.geteuid():
+            return None
+        start = processes.start_of(pid)
+        return None if start is None else (pid, start)
 
 
 def crashed(data_folder: str) -> bool:

@@ -7,6 +7,7 @@ import os
 import signal
 import ssl
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -68,6 +69,22 @@ def test_a_crash_is_a_pid_file_without_a_process_and_nobody_in_the_folder(server
     assert machine.crashed(str(tmp_path))
     (tmp_path / "postmaster.pid").unlink()
     assert not machine.crashed(str(tmp_path))
+
+
+def test_who_listens_is_found_and_known_until_its_end():
+    program = (
+        "import socket, time; s = socket.create_server(('127.0.0.1', 0));"
+        "print(s.getsockname()[1], flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    listener = machine.Listener("127.0.0.1", int(process.stdout.readline()))
+    assert listener.process() == listener.process() == Process(process.pid)
+    process.send_signal(signal.SIGSTOP)
+    eventually(lambda: listener.process().stopped)
+    process.kill()
+    process.wait()
+    assert listener.process() == Process()
 
 
 async def test_the_end_of_a_process_is_noticed(server):
