@@ -237,8 +237,12 @@ def _content(path: str) -> bytes:
             raise OSError(errno.EINVAL, "it is no plain file")
         if status.st_size > _MOST_BYTES:
             raise OSError(errno.EFBIG, f"it has {status.st_size} bytes, at most {_MOST_BYTES}")
-        with os.fdopen(file, "rb", closefd=False) as stream:
-            return stream.read(_MOST_BYTES)
+        parts = []
+        while part := os.read(file, max(status.st_size, 4096)):
+            parts.append(part)
+            if len(part) >= status.st_size > 0:
+                break  # all that was there when it was opened
+        return b"".join(parts)
     finally:
         os.close(file)
 

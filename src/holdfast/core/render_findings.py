@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from holdfast.core.change import Json
 from holdfast.core.finding import Finding, Location, Severity
+
+if TYPE_CHECKING:
+    # For `check`, which is quick: changes bring uuid and more with them.
+    from holdfast.core.change import Json
 
 _WIDTH = 100
 """Characters of a source line that are shown."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from holdfast.core.change import Json
+from typing import TYPE_CHECKING
+
 from holdfast.core.finding import Finding
 from holdfast.schema.report import StatementReport
+
+if TYPE_CHECKING:
+    from holdfast.core.change import Json
 
 
 def safe_of(finding: Finding) -> str:
