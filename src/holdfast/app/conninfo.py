@@ -36,7 +36,8 @@ def _of_uri(dsn: str) -> tuple[str, dict[str, str]]:
     _refuse_others(name for name, _ in query)
     word = next((value for name, value in query if name == "password"), unquote(password))
     rest = urlencode([pair for pair in query if pair[0] != "password"], safe="/:,")
-    bare = parts._replace(netloc=f"{user}{at}{hosts}", query=rest).geturl()
+    # Not by geturl(), which makes postgresql:/name of postgresql:///name.
+    bare = f"{parts.scheme}://{user}{at}{hosts}{parts.path}{'?' if rest else ''}{rest}"
     return bare, {"PGPASSWORD": word} if word else {}
 
 

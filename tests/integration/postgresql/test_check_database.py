@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 
-from holdfast.app.check_database import facts, without_password
+from holdfast.app.check_database import facts
 from holdfast.cli.main import cli
 from holdfast.core.errors import Error
 from holdfast.schema.names import Name
@@ -51,17 +51,3 @@ async def test_a_server_tells_sizes_and_what_is_invalid(
     data = json.loads(answer.output)
     assert data["unknown"] == []
     assert postgres_server.password not in answer.output
-
-
-@pytest.mark.parametrize(
-    ("dsn", "bare", "word"),
-    [
-        ("postgresql://a:b%40c@h:1/d?x=y", "postgresql://a@h:1/d?x=y", "b@c"),
-        ("postgresql://h/d?password=b&user=a", "postgresql://h/d?user=a", "b"),
-        ("postgresql:///d", "postgresql:///d", None),
-        ("host=h password=b dbname=d", "host=h  dbname=d", "b"),
-        ("host=h password = 'b \\' c'", "host=h", "b ' c"),
-    ],
-)
-def test_no_password_reaches_the_command_line(dsn: str, bare: str, word: str | None) -> None:
-    assert without_password(dsn) == (bare, {} if word is None else {"PGPASSWORD": word})

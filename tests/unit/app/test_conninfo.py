@@ -14,6 +14,8 @@ from holdfast.core.errors import Refused
     [
         ("shop", "shop", None),
         ("postgresql://h/shop", "postgresql://h/shop", None),
+        ("postgresql:///shop", "postgresql:///shop", None),
+        ("postgresql:///shop?password=pw", "postgresql:///shop", "pw"),
         ("postgresql://u:p%23w@h:1,i:2/shop", "postgresql://u@h:1,i:2/shop", "p#w"),
         ("postgresql://h/s?password=pw&user=u", "postgresql://h/s?user=u", "pw"),
         ("host=h password=pw", "host=h", "pw"),

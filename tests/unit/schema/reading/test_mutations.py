@@ -15,12 +15,11 @@ from holdfast.schema.output import FORMATS, rendered
 
 ROOT = Path(__file__).parents[4]
 FILES = sorted(path for path in (ROOT / "examples/check").rglob("*") if path.is_file())
-PIECES = (
-    [b"\0", b"\xff", b"\xef\xbb\xbf", b"\r", b"'", b'"', b"$$", b"/*", b"--", b";", b"(", b")"]
-    + [b"\\", b"${", b"{{", b"\n", b"\xf0\x9f\x98\x80", b"COPY t FROM stdin;\n", b"BEGIN;"]
-    + [b"ALTER TABLE ", b"CREATE ", b"CONCURRENTLY ", b"NOT NULL ", b"ONLY ", b"op.execute("]
-    + [b"holdfast: ignore create_index because x"]
-)
+WORDS = r"""
+\ufeff|'|"|$$|/*|--|;|(|)|\\|${|{{|😀|COPY t FROM stdin;|BEGIN;|ALTER TABLE |CREATE |ONLY |NOT NULL
+CONCURRENTLY |op.execute(|-- holdfast: ignore create_index because x|END|-- +goose Up|COMMIT;
+"""
+PIECES = [b"\0", b"\xff", b"\r", b"\n", *WORDS.replace("\n", "|").encode().split(b"|")]
 EDITS = st.lists(
     st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 30), st.sampled_from(PIECES)),
     min_size=1,
