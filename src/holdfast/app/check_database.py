@@ -11,7 +11,6 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from holdfast.app.check_dump import facts_of_text
 from holdfast.app.conninfo import without_password
 from holdfast.core.errors import Error, NotFound, TimedOut
 from holdfast.schema.catalog.catalog import Catalog, Key
-from holdfast.schema.catalog.objects import Fact, Index, Relation
+from holdfast.schema.catalog.objects import Fact, Index, Relation, replace
 from holdfast.schema.names import Name
 
 _TIMEOUT_S = 300

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
-from holdfast.schema.catalog.catalog import Catalog, Key
-from holdfast.schema.catalog.objects import Fact, Index, Relation
+from holdfast.schema.catalog.catalog import Catalog
+from holdfast.schema.catalog.objects import Fact, Index, Relation, UserType, replace
 from holdfast.schema.catalog.world import World
 from holdfast.schema.effects import drafted, kept
 from holdfast.schema.effects.transactions import controlled
@@ -40,11 +39,13 @@ def catalog_after(statements: tuple[Parsed, ...], version: int) -> Catalog:
         if not controlled(statement.kind, statement.node, world):
             kept(draft)
         world.serial += 1
-    return Catalog({key: _old(key, fact) for key, fact in world.facts.items()}, complete=True)
+    return Catalog({key: _old(fact) for key, fact in world.facts.items()}, complete=True)
 
 
-def _old(key: Key, fact: Fact | None) -> Fact | None:
+def _old(fact: Fact | None) -> Fact | None:
     """A fact that was there before everything."""
-    if isinstance(fact, (Relation, Index)):
+    if isinstance(fact, Relation):
         return replace(fact, born=0, migration=0)
-    return replace(fact, born=0) if hasattr(fact, "born") else fact  # type: ignore[type-var]
+    if isinstance(fact, Index):
+        return replace(fact, born=0, migration=0)
+    return replace(fact, born=0) if isinstance(fact, UserType) else fact

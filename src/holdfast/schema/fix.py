@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from holdfast.core.finding import Finding
 from holdfast.schema.catalog.catalog import Catalog, Key
-from holdfast.schema.catalog.objects import Fact
+from holdfast.schema.catalog.objects import Fact, replace
 from holdfast.schema.migration import Direction, Migration
 from holdfast.schema.parse import Broken, parsed
 from holdfast.schema.reading.grouping import History
@@ -269,7 +269,7 @@ def final(migrations: Iterable[Migration], facts: Catalog, options: Options) -> 
 
 def _timeless(fact: Fact) -> Fact:
     plain = {name: 0 for name in ("born", "migration") if hasattr(fact, name)}
-    return replace(fact, **plain) if plain else fact  # type: ignore[arg-type]
+    return replace(fact, **plain) if plain else fact
 
 
 def difference(before: Mapping[Key, Fact], after: Mapping[Key, Fact]) -> list[str]:

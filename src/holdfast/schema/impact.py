@@ -5,12 +5,14 @@ from __future__ import annotations
 from holdfast.core.finding import Severity
 from holdfast.schema.effects.model import Cause
 from holdfast.schema.names import Mode
-from holdfast.schema.rule import Step
+from holdfast.schema.rule import Hit, Step
 
 RATE_BYTES_PER_S = {"scan": 200e6, "build": 30e6, "rewrite": 40e6}
 """Cautious figures for one backend on ordinary SSDs: a sequential read with a check of each row,
 a btree build, a rewrite with its indexes and WAL. A rehearsal measures the real ones."""
 BYTES_PER_ROW = 100
+MILDER = (Severity.NOTICE, Severity.WARNING, Severity.ERROR)
+"""Severities, mildest first."""
 BRIEF_S, LONG_S = 0.1, 1.0
 
 
@@ -51,6 +53,15 @@ def severity(step: Step, cause: Cause) -> Severity | None:
     if not cause.mode.blocks_writes or seconds < BRIEF_S:
         return Severity.NOTICE
     return Severity.ERROR if seconds >= LONG_S else Severity.WARNING
+
+
+def lock_hit(step: Step, cause: Cause, message: str, safe: str = "") -> Hit | None:
+    """A finding about a lock, as bad as its impact; none where nobody can notice."""
+    how = severity(step, cause)
+    if how is None:
+        return None
+    clause = told(step, cause)
+    return Hit(f"{message}: {clause}" if clause else message, safe, how)
 
 
 BLOCKED = {

@@ -71,26 +71,34 @@ def strings(nodes: Iterator[Node] | Any) -> tuple[str, ...]:
     return tuple(node.string.sval for node in nodes)
 
 
-def walked(message: Node) -> Iterator[tuple[str, Node]]:
-    """Every node below a message (itself not), with its alternative's name, outside in."""
+def walked(message: Node, without: frozenset[str] = frozenset()) -> Iterator[tuple[str, Node]]:
+    """Every node below a message (itself not), with its alternative's name, outside in.
+
+    `without` names fields that are not gone into.
+    """
     stack = [message]
     while stack:
         here = stack.pop()
         for field, value in here.ListFields():
-            if field.message_type is None:
+            if field.message_type is None or field.name in without:
                 continue
             for child in value if field.is_repeated else (value,):
-                if child.DESCRIPTOR.name == "Node":
+                if type(child) is NODE:
                     kind = child.WhichOneof("node")
                     if kind is None:
                         continue
                     child = getattr(child, kind)  # noqa: PLW2901
                     yield kind, child
+                    if kind in LEAVES:
+                        continue
                 elif child.DESCRIPTOR.name in BARE:
                     yield BARE[child.DESCRIPTOR.name], child
                 stack.append(child)
 
 
+NODE = postgast.pg_query_pb2.Node
+LEAVES = frozenset({"a_const", "string", "integer", "float", "boolean", "a_star"})
+"""Most of a long INSERT: there is no node below them."""
 BARE = {"RangeVar": "range_var", "SelectStmt": "select_stmt", "TypeName": "type_name"}
 """Messages that stand in fields of their own type, without the `Node` wrapper."""
 

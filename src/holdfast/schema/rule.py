@@ -82,7 +82,10 @@ class Step:
     transaction: int = 0
     """Number of the transaction: steps of the same one share their fate and their locks."""
     settings: dict[str, str] = field(default_factory=dict)
-    wrote: tuple[Name, ...] = ()
+    number: int = 0
+    """Of the migration, as facts that it makes are marked with."""
+    before: dict[Name, Relation] = field(default_factory=dict)
+    """What was known of the relations that it locks or names causes for."""
 
     @property
     def world(self) -> World:
@@ -91,13 +94,28 @@ class Step:
 
     def relation(self, name: Name | None) -> Relation | None:
         """What was known of a relation before the statement."""
-        fact = self.draft.world.facts.get(("class", name)) if name is not None else None  # type: ignore[call-overload]
-        return fact if isinstance(fact, Relation) else None
+        return self.before.get(name) if name is not None else None
+
+    def setting(self, name: str) -> str | None:
+        """What a setting was when the statement came."""
+        return self.settings.get(name)
+
+    def is_table(self, name: Name) -> bool:
+        """Whether a name is that of a table (or of nothing that is known)."""
+        fact = self.before.get(name) or self.draft.found(name)
+        return fact is None or (isinstance(fact, Relation) and fact.is_table)
+
+    def was_new(self, name: Name) -> bool:
+        """Whether this migration had made it before the statement."""
+        found = self.relation(name)
+        return found is not None and found.migration != 0 and found.migration == self.number
 
     def is_new(self, name: Name | None) -> bool:
         """Whether this migration made it, so that nothing can depend on it yet."""
-        found = self.draft.found(name) if name is not None else None
-        if found is None or name is None:
+        if name is None:
+            return False
+        found = self.draft.found(name) or self.before.get(name)
+        if found is None:
             return False
         return self.draft.fresh(name) or (
             found.migration != 0 and (found.migration == self.world.migration)

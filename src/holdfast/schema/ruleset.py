@@ -90,27 +90,39 @@ def finding(rule: str, step: Step, hit: Hit, cause: Cause | None = None) -> Find
     subject = hit.subject
     if not subject and cause is not None and cause.relation is not None:
         subject = f"table {cause.relation.short}"
-    name = rule.removeprefix("schema.")
     return Finding(
         rule,
         hit.severity,
         subject or "statement",
         hit.message,
-        hit.safe.split("\n", 1)[0] if not hit.safe.isupper() else hit.safe,
+        hint_of(rule),
         Location(step.path, step.line, step.column),
-        {
-            "safe": hit.safe,
-            "why": hit.why or why_of(rule),
-            "docs": f"{DOCS}#{name.replace('_', '-')}",
-            "statement": step.index,
-            "rows": list(_module(rule).ROWS),
-        },
+        _evidence(rule, hit, step.index),
     )
+
+
+def _evidence(rule: str, hit: Hit, statement: int) -> dict[str, object]:
+    name = rule.removeprefix("schema.")
+    return {
+        "safe": hit.safe,
+        "why": hit.why or why_of(rule),
+        "docs": f"{DOCS}#{name.replace('_', '-')}",
+        "statement": statement,
+        "rows": list(_module(rule).ROWS),
+    }
 
 
 @cache
 def _module(rule: str) -> ModuleType:
     return importlib.import_module(f"{rules.__name__}.{rule.removeprefix('schema.')}")
+
+
+@cache
+def hint_of(rule: str) -> str:
+    """The last paragraph of the rule's documentation: what to do instead."""
+    text = " ".join((_module(rule).__doc__ or "").strip().split("\n\n")[-1].split())
+    text = text.removeprefix("Instead: ")
+    return text[:1].upper() + text[1:]
 
 
 @cache

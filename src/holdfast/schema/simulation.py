@@ -6,12 +6,15 @@ from bisect import bisect_right
 from functools import lru_cache
 
 from holdfast.core.finding import Finding, Location, Severity
-from holdfast.schema.catalog.catalog import Catalog
+from holdfast.schema.catalog.catalog import Catalog, Key
+from holdfast.schema.catalog.objects import Relation
 from holdfast.schema.catalog.world import World
 from holdfast.schema.effects import drafted, kept
+from holdfast.schema.effects.draft import Draft
 from holdfast.schema.effects.model import NOTHING, Effects
 from holdfast.schema.effects.transactions import controlled
 from holdfast.schema.migration import Batch, Direction, Fragment, Migration
+from holdfast.schema.names import Name
 from holdfast.schema.parse import Broken, Parsed, parsed
 from holdfast.schema.report import Options, Report, StatementReport
 from holdfast.schema.rule import Step
@@ -103,6 +106,9 @@ class Simulation:
             transaction is not None and transaction.by_tool,
             dict(transaction.held) if transaction is not None else {},
             world.serial,
+            self._settings(),
+            world.migration,
+            self._before(draft, effects),
         )
         self._report(migration, fragment, fragment.sql, place, effects)
         for name in draft.unknown:
@@ -110,6 +116,18 @@ class Simulation:
         self.findings.extend(self.rules.of_step(step))
         self.steps.append(step)
         self._keep(step)
+
+    def _settings(self) -> dict[str, str]:
+        transaction = self.world.transaction
+        if transaction is None or not transaction.local:
+            return dict(self.world.settings)
+        return {**self.world.settings, **transaction.local}
+
+    def _before(self, draft: Draft, effects: Effects) -> dict[Name, Relation]:
+        """Relations as they were, for rules that look back at the end of the migration."""
+        names = {*draft.locks, *(c.relation for c in effects.causes if c.relation is not None)}
+        facts = ((name, self.world.facts.get(Key("class", name))) for name in names)
+        return {name: fact for name, fact in facts if isinstance(fact, Relation)}
 
     def _keep(self, step: Step) -> None:
         world = self.world

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+import dataclasses
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar, cast
 
 from holdfast.schema.names import Name
 
@@ -63,8 +64,7 @@ class Constraint:
     enforced: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(NamedTuple):
     """`columns` are keys in order, "" for an expression; `constraint` owns it if not ""."""
 
     name: Name
@@ -98,8 +98,7 @@ class Trigger:
     internal: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Relation:
+class Relation(NamedTuple):
     """A table or something like one.
 
     `kind` as in pg_class: r(egular), p(artitioned), f(oreign), v(iew), m(aterialised view),
@@ -194,7 +193,21 @@ class Function:
     language: str = ""
     body: str = ""
     kind: str = "f"
-    statements: tuple[str, ...] = field(default=())
+    inlined: str = ""
+    """Of a simple SQL function: the volatility of the expression that takes the call's place."""
+
+
+F = TypeVar("F")
+
+
+def replace(fact: F, **values: object) -> F:
+    """The fact with some of its values changed.
+
+    The two that change most are tuples, because a tuple is copied several times as fast.
+    """
+    if isinstance(fact, (Relation, Index)):
+        return cast("F", fact._replace(**values))  # type: ignore[arg-type]
+    return dataclasses.replace(fact, **values)  # type: ignore[type-var]
 
 
 Fact = Relation | Index | UserType | Function

@@ -154,7 +154,8 @@ def same_bytes(old: ColumnType, new: ColumnType) -> bool:
     if old.array != new.array:
         return False
     if old.name != new.name:
-        return (old.name, new.name) in SAME_BYTES and not new.mods
+        # An array of another element type is always gone through element by element.
+        return (old.name, new.name) in SAME_BYTES and not new.mods and not old.array
     if old.mods == new.mods:
         return True
     return _wider(old, new)

@@ -27,11 +27,7 @@ class Transaction:
     settings_before: dict[str, str] = field(default_factory=dict)
     statements: int = 0
     pending: dict[Name, str] = field(default_factory=dict)
-    """Tables with deferred trigger events, and why."""
-    deferred: bool = False
-    """SET CONSTRAINTS ... DEFERRED was said."""
-    wrote: dict[Name, str] = field(default_factory=dict)
-    """Tables whose rows were changed, and by what."""
+    """Tables whose changed rows a deferred constraint has yet to look at, and which one."""
 
 
 class World:
@@ -40,6 +36,9 @@ class World:
     def __init__(self, catalog: Catalog) -> None:
         self.facts: dict[Key, Fact | None] = dict(catalog.facts)
         self.complete = catalog.complete
+        self.extended = any(
+            key.space == "extension" and key.name.name != "plpgsql" for key in self.facts
+        )
         self.settings: dict[str, str] = dict(catalog.settings)
         self.transaction: Transaction | None = None
         self.serial = 1
@@ -47,10 +46,17 @@ class World:
         self.migration = 0
         self._journal: list[Undo] = []
 
+    @property
+    def is_all(self) -> bool:
+        """Whether what is not listed does not exist; extensions bring what no dump has."""
+        return self.complete and not self.extended
+
     def put(self, key: Key, fact: Fact | None) -> None:
         """Set one fact (None: it is known not to exist), with a way back."""
         self._journal.append((key, key in self.facts, self.facts.get(key)))
         self.facts[key] = fact
+        if key.space == "extension" and key.name.name != "plpgsql":
+            self.extended = True
 
     @property
     def mark(self) -> int:

@@ -56,6 +56,9 @@ def kept(draft: Draft) -> None:
     for key, fact in draft.writes.items():
         world.put(key, fact)
     if world.transaction is not None:
+        if draft.settles:
+            world.transaction.pending.clear()
+        world.transaction.pending.update(draft.pending)
         held = world.transaction.held
         for name, mode in draft.locks.items():
             if mode > held.get(name, Mode.NONE):

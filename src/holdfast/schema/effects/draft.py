@@ -7,11 +7,11 @@ sees what the first one did, and notes what happens; nothing is changed until th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TypeVar
 
 from holdfast.schema.catalog.catalog import Key
-from holdfast.schema.catalog.objects import Fact, Function, Index, Relation, UserType
+from holdfast.schema.catalog.functions import volatility_of
+from holdfast.schema.catalog.objects import Fact, Function, Index, Relation, UserType, replace
 from holdfast.schema.catalog.world import World
 from holdfast.schema.effects.model import Cause, Effects, Lock
 from holdfast.schema.names import Mode, Name
@@ -20,6 +20,23 @@ from holdfast.schema.parse import Node
 T = TypeVar("T", Relation, Index)
 TEMPORARY = "pg_temp"
 SYSTEM = frozenset({"pg_catalog", "information_schema", "pg_toast"})
+
+
+def _built_in(key: Key) -> bool:
+    """Whether PostgreSQL itself has a function of that name."""
+    name = key.name.name
+    return key.space == "function" and (
+        name in TRIGGER_FUNCTIONS or volatility_of(name) != "unknown"
+    )
+
+
+TRIGGER_FUNCTIONS = frozenset(
+    {
+        "tsvector_update_trigger",
+        "tsvector_update_trigger_column",
+        "suppress_redundant_updates_trigger",
+    }
+)
 
 
 class Failed(Exception):
@@ -44,6 +61,12 @@ class Draft:
         self.causes: list[Cause] = []
         self.unseen: list[str] = []
         self.unknown: list[str] = []
+        self.pending: dict[Name, str] = {}
+        """Tables whose changed rows a deferred constraint will look at, and which one."""
+        self.settles = False
+        """Looks at all of them now (SET CONSTRAINTS ... IMMEDIATE)."""
+        self.calls: set[Name] = set()
+        """Functions that are being read, so that none is read twice."""
         self.writes: dict[Key, Fact | None] = {}
 
     # Reading
@@ -58,7 +81,7 @@ class Draft:
             return self.writes[key] is None
         if key in self.world.facts:
             return self.world.facts[key] is None
-        return self.world.complete and key.name.schema not in SYSTEM
+        return self.world.is_all and key.name.schema not in SYSTEM and not _built_in(key)
 
     def found(self, name: Name) -> Relation | Index | None:
         """What pg_class holds under that name, None if nobody knows of anything."""
@@ -80,6 +103,8 @@ class Draft:
             for place in (TEMPORARY, *path):
                 if self.fact(Key(space, Name(place, name))) is not None:
                     return Name(place, name)
+            if name.startswith("pg_") and space == "class":
+                return Name("pg_catalog", name)
         return Name(path[0] if path else "public", name)
 
     def relation(self, name: Name) -> Relation:
@@ -95,12 +120,16 @@ class Draft:
             self.unknown.append(f"table {name.short}")
         return Relation(name, known=False)
 
-    def index(self, name: Name) -> Index | None:
+    def index(self, name: Name, sqlstate: str = "42P01") -> Index | None:
         """An index, None if nothing is known of it."""
         fact = self.found(name)
         if fact is None and self.missing(Key("class", name)):
-            raise Failed("42704" if self.version else "", f'index "{name.short}" does not exist')
+            raise Failed(sqlstate, f'index "{name.short}" does not exist')
         return fact if isinstance(fact, Index) else None
+
+    def missing_index(self, table: Relation, name: str) -> bool:
+        """Whether a table that is wholly known has no index of that name."""
+        return table.known and self.found(Name(table.name.schema, name)) is None
 
     def type(self, name: Name) -> UserType | None:
         """A type of the database's own."""
@@ -158,6 +187,7 @@ class Draft:
         self.rewrites[relation.name] = None
         self.scans[relation.name] = None
         for index in self.indexes(relation):
+            self.lock(index.name, Mode.ACCESS_EXCLUSIVE)
             self.build(index.name, relation.name)
 
     def build(self, index: Name, table: Name) -> None:
@@ -172,6 +202,7 @@ class Draft:
         relation: Name | None = None,
         mode: Mode = Mode.NONE,
         work: str = "",
+        /,
         **facts: str,
     ) -> None:
         """Say why, for the rules."""

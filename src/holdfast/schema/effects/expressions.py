@@ -49,6 +49,8 @@ def called(path: tuple[str, ...], draft: Draft) -> str:
     schema, name = (path[0], path[-1]) if len(path) > 1 else ("", path[-1])
     if schema != "pg_catalog":
         own = draft.function(draft.resolved(schema, name, "function"))
+        if own is not None and own.inlined:
+            return own.inlined
         if own is not None:
             return {"i": "constant", "s": "stable", "v": "volatile"}.get(own.volatility, "unknown")
     if schema in ("", "pg_catalog"):
@@ -59,6 +61,17 @@ def called(path: tuple[str, ...], draft: Draft) -> str:
 def functions(node: Node) -> tuple[tuple[str, ...], ...]:
     """Every function that is called, as a path of names."""
     return tuple(strings(here.funcname) for kind, here in nodes(node) if kind == "func_call")
+
+
+def sequences(node: Node) -> tuple[str, ...]:
+    """The sequences that nextval('...') names."""
+    return tuple(
+        constant.sval.sval
+        for kind, here in nodes(node)
+        if kind == "func_call" and here.funcname[-1].string.sval == "nextval" and here.args
+        for what, constant in nodes(here.args[0])
+        if what == "a_const" and constant.HasField("sval")
+    )
 
 
 def columns(node: Node) -> tuple[str, ...]:

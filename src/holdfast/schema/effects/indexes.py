@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from holdfast.schema.catalog.objects import Index, Relation
+from holdfast.schema.catalog.objects import Index, Relation, replace
 from holdfast.schema.effects.draft import Draft, Failed
 from holdfast.schema.effects.expressions import columns as columns_of
 from holdfast.schema.effects.naming import chosen
@@ -37,8 +35,13 @@ def _there(draft: Draft, node: Node, index: Index, table: Relation, mode: Mode) 
     old = draft.found(index.name)
     if old is None:
         if node.if_not_exists and not draft.world.complete:
-            draft.cause("index.if-not-exists", table.name, mode, index=index.name.name,
-                        concurrent="yes" if node.concurrent else "")  # fmt: skip
+            draft.cause(
+                "index.if-not-exists",
+                table.name,
+                mode,
+                index=index.name.name,
+                concurrent="yes" if node.concurrent else "",
+            )
         return False
     if not node.if_not_exists:
         raise Failed("42P07", f'relation "{index.name.name}" already exists')
@@ -130,6 +133,8 @@ def _of_partition(draft: Draft, index: Index, member: Relation) -> Index:
 def reindex(draft: Draft, node: Node) -> None:
     """REINDEX [CONCURRENTLY] INDEX | TABLE | SCHEMA | DATABASE | SYSTEM."""
     concurrently = any(p.def_elem.defname == "concurrently" for p in node.params)
+    if concurrently and draft.version < 12:
+        raise Failed("42601", "REINDEX CONCURRENTLY needs PostgreSQL 12")
     if concurrently or node.kind >= 3:
         outside(draft, "REINDEX CONCURRENTLY" if concurrently else "REINDEX")
     if node.kind == 1:
@@ -147,7 +152,7 @@ def _reindex_index(draft: Draft, node: Node, concurrently: bool) -> None:
     if table is not None:
         draft.lock(table, Mode.SHARE_UPDATE_EXCLUSIVE if concurrently else Mode.SHARE)
         draft.build(name, table)
-    draft.lock(name, Mode.SHARE_UPDATE_EXCLUSIVE if concurrently else Mode.ACCESS_EXCLUSIVE)
+    draft.lock(name, Mode.ACCESS_EXCLUSIVE)
     if not concurrently:
         draft.cause("reindex", table, Mode.SHARE, "build", index=name.name)
 
@@ -157,8 +162,7 @@ def _reindex_table(draft: Draft, table: Relation, concurrently: bool) -> None:
         return
     draft.lock(table.name, Mode.SHARE_UPDATE_EXCLUSIVE if concurrently else Mode.SHARE)
     for index in draft.indexes(table):
-        mode = Mode.SHARE_UPDATE_EXCLUSIVE if concurrently else Mode.ACCESS_EXCLUSIVE
-        draft.lock(index.name, mode)
+        draft.lock(index.name, Mode.ACCESS_EXCLUSIVE)
         draft.build(index.name, table.name)
     if not concurrently:
         draft.cause("reindex", table.name, Mode.SHARE, "build", table=table.name.short)

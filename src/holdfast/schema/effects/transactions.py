@@ -41,6 +41,7 @@ def _transaction(node: Node, world: World) -> None:
         marks = [mark for name, mark in transaction.savepoints if name == node.savepoint_name]
         if marks:
             world.undo(marks[-1])
+            # Locks taken since then are given back; which ones those are is not kept.
 
 
 def _mark(world: World, name: str) -> None:
@@ -94,8 +95,9 @@ def _set(node: Node, world: World) -> None:
 
 def setting(draft: Draft, node: Node) -> None:
     """SET, RESET: for the rules alone."""
-    draft.cause("set", name=node.name.lower(), value=value_of(node),
-                local="yes" if node.is_local else "")  # fmt: skip
+    draft.cause(
+        "set", name=node.name.lower(), value=value_of(node), local="yes" if node.is_local else ""
+    )
 
 
 STATEMENTS = {"variable_set_stmt": setting}

@@ -1,0 +1,127 @@
+-- given
+CREATE TABLE customers (id bigint PRIMARY KEY, email text, country int);
+CREATE TABLE countries (id int, code text NOT NULL);
+CREATE TABLE orders (id bigint, customer_id bigint, quantity int, code text NOT NULL, day int4range, customer_text text);
+CREATE TABLE other (id bigint PRIMARY KEY, order_id bigint);
+CREATE UNLOGGED TABLE scratch (id int PRIMARY KEY);
+CREATE VIEW v AS SELECT id FROM customers;
+CREATE UNIQUE INDEX customers_email ON customers (email);
+CREATE UNIQUE INDEX orders_id ON orders (id);
+CREATE UNIQUE INDEX orders_code ON orders (code);
+CREATE INDEX orders_plain ON orders (quantity);
+CREATE UNIQUE INDEX orders_part ON orders (quantity) WHERE quantity > 5;
+CREATE UNIQUE INDEX orders_expr ON orders (lower(code));
+ALTER TABLE orders ADD CONSTRAINT known CHECK (quantity > 0);
+ALTER TABLE orders ADD CONSTRAINT pending CHECK (quantity < 1000) NOT VALID;
+ALTER TABLE other ADD CONSTRAINT pending_fk FOREIGN KEY (id) REFERENCES customers (id) NOT VALID;
+ALTER TABLE other ADD CONSTRAINT valid_fk FOREIGN KEY (id) REFERENCES customers (id);
+INSERT INTO customers SELECT n, n || '@x', 1 FROM generate_series(1, 50) n;
+INSERT INTO orders SELECT n, n, n, 'c' || n FROM generate_series(1, 50) n;
+INSERT INTO other SELECT n, n FROM generate_series(1, 50) n;
+
+-- when
+ALTER TABLE orders ADD CONSTRAINT c CHECK (quantity > 0);
+ALTER TABLE orders ADD CHECK (quantity > 0);
+ALTER TABLE orders ADD CONSTRAINT c CHECK (quantity > 0) NOT VALID;
+ALTER TABLE orders ADD CONSTRAINT known CHECK (quantity > 0);
+ALTER TABLE orders ADD CHECK (nothing > 0);
+ALTER TABLE v ADD CHECK (id > 0);
+ALTER TABLE orders VALIDATE CONSTRAINT pending;
+ALTER TABLE orders VALIDATE CONSTRAINT known;
+ALTER TABLE orders VALIDATE CONSTRAINT nothing;
+ALTER TABLE other VALIDATE CONSTRAINT pending_fk;
+ALTER TABLE orders DROP CONSTRAINT known;
+ALTER TABLE orders DROP CONSTRAINT nothing;
+ALTER TABLE orders DROP CONSTRAINT IF EXISTS nothing;
+ALTER TABLE other DROP CONSTRAINT valid_fk;
+ALTER TABLE other DROP CONSTRAINT pending_fk;
+ALTER TABLE customers DROP CONSTRAINT customers_pkey;
+ALTER TABLE customers DROP CONSTRAINT customers_pkey CASCADE;
+ALTER TABLE other DROP CONSTRAINT other_pkey;
+ALTER TABLE orders RENAME CONSTRAINT known TO renamed;
+ALTER TABLE orders RENAME CONSTRAINT nothing TO renamed;
+ALTER TABLE other ALTER CONSTRAINT valid_fk DEFERRABLE;
+ALTER TABLE orders ALTER CONSTRAINT known DEFERRABLE;
+ALTER TABLE orders ADD FOREIGN KEY (customer_id) REFERENCES customers (id);
+ALTER TABLE orders ADD CONSTRAINT fk FOREIGN KEY (customer_id) REFERENCES customers;
+ALTER TABLE orders ADD CONSTRAINT fk FOREIGN KEY (customer_id) REFERENCES customers (id) NOT VALID;
+ALTER TABLE orders ADD FOREIGN KEY (customer_id) REFERENCES customers (country);
+ALTER TABLE orders ADD FOREIGN KEY (customer_id) REFERENCES customers (nothing);
+ALTER TABLE orders ADD FOREIGN KEY (nothing) REFERENCES customers (id);
+ALTER TABLE orders ADD FOREIGN KEY (customer_id) REFERENCES countries;
+ALTER TABLE orders ADD FOREIGN KEY (customer_text) REFERENCES customers (id);
+ALTER TABLE orders ADD FOREIGN KEY (quantity) REFERENCES customers (id);
+ALTER TABLE orders ADD FOREIGN KEY (customer_text) REFERENCES customers (email) NOT VALID;
+ALTER TABLE orders ADD FOREIGN KEY (customer_id) REFERENCES v (id);
+ALTER TABLE orders ADD FOREIGN KEY (customer_id) REFERENCES nowhere (id);
+ALTER TABLE orders ADD FOREIGN KEY (quantity) REFERENCES scratch (id);
+ALTER TABLE scratch ADD FOREIGN KEY (id) REFERENCES customers (id);
+ALTER TABLE customers ADD COLUMN parent bigint REFERENCES customers (id);
+ALTER TABLE orders ADD UNIQUE (customer_id);
+ALTER TABLE orders ADD CONSTRAINT u UNIQUE (customer_id, quantity);
+ALTER TABLE orders ADD CONSTRAINT u UNIQUE (nothing);
+ALTER TABLE orders ADD CONSTRAINT u UNIQUE USING INDEX orders_id;
+ALTER TABLE orders ADD CONSTRAINT u UNIQUE USING INDEX orders_plain;
+ALTER TABLE orders ADD CONSTRAINT u UNIQUE USING INDEX orders_part;
+ALTER TABLE orders ADD CONSTRAINT u UNIQUE USING INDEX orders_expr;
+ALTER TABLE orders ADD CONSTRAINT u UNIQUE USING INDEX nothing;
+ALTER TABLE orders ADD CONSTRAINT u UNIQUE USING INDEX customers_email;
+ALTER TABLE customers ADD CONSTRAINT u UNIQUE USING INDEX customers_pkey;
+ALTER TABLE orders ADD PRIMARY KEY (id);
+ALTER TABLE orders ADD PRIMARY KEY (code);
+ALTER TABLE orders ADD PRIMARY KEY (id, code);
+ALTER TABLE orders ADD CONSTRAINT orders_pk PRIMARY KEY USING INDEX orders_id;
+ALTER TABLE orders ADD CONSTRAINT orders_pk PRIMARY KEY USING INDEX orders_code;
+ALTER TABLE customers ADD PRIMARY KEY (email);
+ALTER TABLE orders ADD EXCLUDE USING gist (day WITH &&);
+ALTER TABLE orders ADD CONSTRAINT u UNIQUE (customer_id) DEFERRABLE INITIALLY DEFERRED;
+CREATE TABLE fresh (id bigint PRIMARY KEY, customer_id bigint REFERENCES customers (id));
+CREATE TABLE fresh (id bigint PRIMARY KEY, customer_id bigint, FOREIGN KEY (customer_id) REFERENCES customers);
+CREATE TABLE fresh (a int REFERENCES customers (nothing));
+CREATE TABLE fresh (a bigint REFERENCES customers (id), b bigint REFERENCES other (id));
+CREATE TABLE fresh (id int, id int);
+CREATE TABLE fresh (id int PRIMARY KEY, x int PRIMARY KEY);
+CREATE TABLE customers (id int);
+CREATE TABLE IF NOT EXISTS customers (id int);
+CREATE TABLE fresh (LIKE orders INCLUDING ALL);
+CREATE TABLE fresh () INHERITS (orders);
+CREATE TABLE fresh AS SELECT * FROM customers;
+CREATE TABLE fresh (x customers);
+DROP TABLE customers;
+DROP TABLE customers CASCADE;
+DROP TABLE customers, v;
+DROP TABLE other;
+DROP TABLE orders;
+DROP TABLE nowhere;
+DROP TABLE IF EXISTS nowhere;
+DROP TABLE v;
+DROP VIEW v;
+DROP VIEW customers;
+DROP TABLE other, orders;
+TRUNCATE orders;
+TRUNCATE customers;
+TRUNCATE customers CASCADE;
+TRUNCATE customers, other;
+TRUNCATE nowhere;
+TRUNCATE v;
+
+-- when committed
+ALTER TABLE orders ADD CONSTRAINT fk FOREIGN KEY (customer_id) REFERENCES customers (id) NOT VALID;
+ALTER TABLE orders VALIDATE CONSTRAINT fk;
+ALTER TABLE orders DROP CONSTRAINT fk;
+
+-- when committed
+CREATE UNIQUE INDEX CONCURRENTLY orders_new ON orders (customer_id);
+ALTER TABLE orders ADD CONSTRAINT orders_new_key UNIQUE USING INDEX orders_new;
+DROP INDEX orders_new_key;
+ALTER TABLE orders DROP CONSTRAINT orders_new_key;
+
+-- when in transaction
+ALTER TABLE orders ADD CONSTRAINT c CHECK (quantity > 0) NOT VALID;
+ALTER TABLE orders VALIDATE CONSTRAINT c;
+
+-- when in transaction
+INSERT INTO orders (id, code) VALUES (1000, 'x');
+ALTER TABLE orders ADD COLUMN z int;
+UPDATE orders SET z = 1;
+ALTER TABLE orders ALTER COLUMN z SET NOT NULL;

@@ -1,0 +1,153 @@
+-- given
+CREATE DOMAIN positive AS int CHECK (VALUE > 0);
+CREATE DOMAIN plain AS int;
+CREATE TYPE mood AS ENUM ('sad', 'ok');
+CREATE TABLE t (
+    id int PRIMARY KEY, v10 varchar(10), v varchar, c4 char(4), tx text, n102 numeric(10, 2), n numeric,
+    i2 smallint, i4 int, i8 bigint, ts timestamp, tz timestamptz, ts3 timestamp(3), d date, b bit(4), vb varbit(4),
+    iv interval, j json, jb jsonb, ip inet, ci cidr, pl plain, po positive, arr varchar(10)[], fl real, dp float8, bo bool, m mood, tm time, o oid,
+    CONSTRAINT i4_positive CHECK (i4 > 0)
+);
+CREATE INDEX t_v10 ON t (v10);
+CREATE INDEX t_tx ON t (tx);
+CREATE INDEX t_part ON t (i2) WHERE v IS NOT NULL;
+CREATE INDEX t_expr ON t (lower(v));
+CREATE INDEX t_ts ON t (ts);
+CREATE INDEX t_n ON t (n102);
+INSERT INTO t (id, v10, i4) VALUES (1, 'x', 1);
+CREATE TABLE child (t_id int REFERENCES t (id), k serial);
+CREATE VIEW w AS SELECT id, jb FROM t;
+CREATE TABLE k (name varchar(20) PRIMARY KEY);
+CREATE TABLE kc (name varchar(20) REFERENCES k (name));
+
+-- when
+ALTER TABLE t ALTER COLUMN v10 TYPE varchar(20);
+ALTER TABLE t ALTER COLUMN v10 TYPE varchar(5);
+ALTER TABLE t ALTER COLUMN v10 TYPE varchar;
+ALTER TABLE t ALTER COLUMN v10 TYPE text;
+ALTER TABLE t ALTER COLUMN v10 TYPE varchar(10);
+ALTER TABLE t ALTER COLUMN v TYPE varchar(10);
+ALTER TABLE t ALTER COLUMN v TYPE text;
+ALTER TABLE t ALTER COLUMN tx TYPE varchar;
+ALTER TABLE t ALTER COLUMN tx TYPE varchar(30);
+ALTER TABLE t ALTER COLUMN tx TYPE char(30);
+ALTER TABLE t ALTER COLUMN tx TYPE text COLLATE "C";
+ALTER TABLE t ALTER COLUMN tx TYPE int;
+ALTER TABLE t ALTER COLUMN tx TYPE int USING tx::int;
+ALTER TABLE t ALTER COLUMN tx TYPE text USING tx::text;
+ALTER TABLE t ALTER COLUMN tx TYPE text USING upper(tx);
+ALTER TABLE t ALTER COLUMN tx TYPE jsonb USING tx::jsonb;
+ALTER TABLE t ALTER COLUMN c4 TYPE char(8);
+ALTER TABLE t ALTER COLUMN c4 TYPE text;
+ALTER TABLE t ALTER COLUMN c4 TYPE varchar(4);
+ALTER TABLE t ALTER COLUMN n102 TYPE numeric(12, 2);
+ALTER TABLE t ALTER COLUMN n102 TYPE numeric(12, 3);
+ALTER TABLE t ALTER COLUMN n102 TYPE numeric(8, 2);
+ALTER TABLE t ALTER COLUMN n102 TYPE numeric;
+ALTER TABLE t ALTER COLUMN n TYPE numeric(12, 2);
+ALTER TABLE t ALTER COLUMN i4 TYPE bigint;
+ALTER TABLE t ALTER COLUMN i8 TYPE int;
+ALTER TABLE t ALTER COLUMN i2 TYPE int;
+ALTER TABLE t ALTER COLUMN i4 TYPE numeric;
+ALTER TABLE t ALTER COLUMN i4 TYPE text;
+ALTER TABLE t ALTER COLUMN i4 TYPE int;
+ALTER TABLE t ALTER COLUMN i4 TYPE plain;
+ALTER TABLE t ALTER COLUMN i4 TYPE positive;
+ALTER TABLE t ALTER COLUMN i4 TYPE bool;
+ALTER TABLE t ALTER COLUMN i4 TYPE oid;
+ALTER TABLE t ALTER COLUMN pl TYPE int;
+ALTER TABLE t ALTER COLUMN po TYPE int;
+ALTER TABLE t ALTER COLUMN pl TYPE positive;
+ALTER TABLE t ALTER COLUMN id TYPE bigint;
+ALTER TABLE child ALTER COLUMN t_id TYPE bigint;
+ALTER TABLE child ALTER COLUMN k TYPE bigint;
+ALTER TABLE t ALTER COLUMN ts TYPE timestamptz;
+ALTER TABLE t ALTER COLUMN tz TYPE timestamp;
+ALTER TABLE t ALTER COLUMN ts TYPE timestamptz USING ts AT TIME ZONE 'UTC';
+ALTER TABLE t ALTER COLUMN ts TYPE timestamp(3);
+ALTER TABLE t ALTER COLUMN ts3 TYPE timestamp(6);
+ALTER TABLE t ALTER COLUMN ts3 TYPE timestamp;
+ALTER TABLE t ALTER COLUMN ts3 TYPE timestamp(2);
+ALTER TABLE t ALTER COLUMN ts TYPE date;
+ALTER TABLE t ALTER COLUMN d TYPE timestamp;
+ALTER TABLE t ALTER COLUMN d TYPE int;
+ALTER TABLE t ALTER COLUMN tm TYPE interval;
+ALTER TABLE t ALTER COLUMN b TYPE bit(8);
+ALTER TABLE t ALTER COLUMN b TYPE varbit;
+ALTER TABLE t ALTER COLUMN vb TYPE varbit(8);
+ALTER TABLE t ALTER COLUMN vb TYPE varbit(2);
+ALTER TABLE t ALTER COLUMN iv TYPE interval(3);
+ALTER TABLE t ALTER COLUMN j TYPE jsonb;
+ALTER TABLE t ALTER COLUMN jb TYPE json;
+ALTER TABLE t ALTER COLUMN ip TYPE text;
+ALTER TABLE t ALTER COLUMN ci TYPE inet;
+ALTER TABLE t ALTER COLUMN ip TYPE cidr;
+ALTER TABLE t ALTER COLUMN arr TYPE text[];
+ALTER TABLE t ALTER COLUMN arr TYPE varchar(20)[];
+ALTER TABLE t ALTER COLUMN arr TYPE varchar[];
+ALTER TABLE t ALTER COLUMN fl TYPE float8;
+ALTER TABLE t ALTER COLUMN dp TYPE real;
+ALTER TABLE t ALTER COLUMN bo TYPE int;
+ALTER TABLE t ALTER COLUMN bo TYPE text;
+ALTER TABLE t ALTER COLUMN m TYPE text;
+ALTER TABLE t ALTER COLUMN tx TYPE mood;
+ALTER TABLE t ALTER COLUMN nothing TYPE int;
+ALTER TABLE t ALTER COLUMN v10 TYPE varchar(20), ALTER COLUMN i8 TYPE numeric;
+ALTER TABLE t ALTER COLUMN v10 TYPE varchar(20), ADD COLUMN z int DEFAULT 4;
+ALTER TABLE k ALTER COLUMN name TYPE text;
+ALTER TABLE kc ALTER COLUMN name TYPE text;
+ALTER TABLE kc ALTER COLUMN name TYPE varchar(40);
+ALTER TABLE k ALTER COLUMN name TYPE varchar(40);
+
+-- when committed
+SET timezone TO 'UTC';
+ALTER TABLE t ALTER COLUMN tz TYPE timestamp;
+
+-- when in transaction
+SET LOCAL timezone TO 'UTC';
+ALTER TABLE t ALTER COLUMN ts TYPE timestamptz;
+
+-- given
+CREATE TYPE mood AS ENUM ('sad', 'ok');
+CREATE DOMAIN positive AS int CHECK (VALUE > 0);
+CREATE DOMAIN small AS positive CHECK (VALUE < 100);
+CREATE DOMAIN unused AS text;
+CREATE TABLE t (id int, p positive, s small, m mood);
+CREATE TABLE other (id int, x int);
+INSERT INTO t VALUES (1, 1, 1, 'ok');
+
+-- when
+ALTER DOMAIN positive ADD CONSTRAINT c CHECK (VALUE < 1000);
+ALTER DOMAIN positive ADD CONSTRAINT c CHECK (VALUE < 1000) NOT VALID;
+ALTER DOMAIN positive SET NOT NULL;
+ALTER DOMAIN positive DROP NOT NULL;
+ALTER DOMAIN positive SET DEFAULT 5;
+ALTER DOMAIN positive DROP CONSTRAINT positive_check;
+ALTER DOMAIN positive DROP CONSTRAINT nothing;
+ALTER DOMAIN unused ADD CHECK (VALUE <> '');
+ALTER DOMAIN nothing ADD CHECK (VALUE <> '');
+ALTER TYPE mood ADD VALUE 'happy';
+ALTER TYPE mood ADD VALUE 'ok';
+ALTER TYPE mood ADD VALUE IF NOT EXISTS 'ok';
+ALTER TYPE mood ADD VALUE 'worse' BEFORE 'sad';
+ALTER TYPE mood RENAME VALUE 'ok' TO 'fine';
+ALTER TYPE nothing ADD VALUE 'x';
+ALTER TYPE mood RENAME TO feeling;
+DROP TYPE mood;
+DROP TYPE mood CASCADE;
+DROP DOMAIN unused;
+DROP DOMAIN positive;
+DROP TYPE nothing;
+DROP TYPE IF EXISTS nothing;
+CREATE TYPE mood AS ENUM ('x');
+CREATE TYPE other_mood AS ENUM ('x');
+CREATE TYPE pair AS (a int, b int);
+CREATE DOMAIN third AS int;
+
+-- when committed
+ALTER DOMAIN positive ADD CONSTRAINT c CHECK (VALUE < 1000) NOT VALID;
+ALTER DOMAIN positive VALIDATE CONSTRAINT c;
+
+-- when in transaction
+ALTER TYPE mood ADD VALUE 'happy';
+INSERT INTO t VALUES (2, 2, 2, 'happy');
