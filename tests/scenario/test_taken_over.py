@@ -47,6 +47,11 @@ def test_links_in_the_place_of_folders_lead_nowhere(site: RealSite, victim: Path
         assert (victim / "root.log").stat().st_size == _LONG
         assert {victim.owner(), (victim / "root.log").owner()} == {"root"}
         assert victim.stat().st_mode & 0o777 == 0o755
+        _as_intruder(site, node, "mkfifo pki/planted.crt; ln -s /dev/zero pki/endless.crt")
+        told = site.run("status", timeout_s=60).err
+        assert f"{node}/pki/planted.crt is no plain file" in told
+        assert f"{node}/pki/endless.crt is a symbolic link where user holdfast" in told
+        _as_intruder(site, node, "rm pki/planted.crt pki/endless.crt")
         _as_intruder(site, node, "rm log conf; mv log.real log; mv conf.real conf")
         site.apply(document)
         site.settled(document)

@@ -35,17 +35,27 @@ _MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_LINKS = 40
 
 
-def read_file(path: StrPath) -> bytes | None:
-    """The file's content, None when there is no such file. A pipe is never waited for."""
+def read_file(path: StrPath, *, limit_bytes: int | None = None) -> bytes | None:
+    """The file's content, None when there is no such file. A pipe is never waited for.
+
+    Raises `Error` for what is no plain file, and for one that is longer than the limit.
+    """
     try:
         with _walk(path) as (folder, name):
             file = os.open(name, _READ, dir_fd=folder)
     except FileNotFoundError:
         return None
-    with os.fdopen(file, "rb") as stream:
+    try:
+        # By the descriptor: a folder would be an error of its own as soon as it is a stream.
         if not stat.S_ISREG(os.fstat(file).st_mode):
             raise Error(f"{os.fspath(path)} is no plain file")
-        return stream.read()
+        with os.fdopen(file, "rb", closefd=False) as stream:
+            content = stream.read() if limit_bytes is None else stream.read(limit_bytes + 1)
+    finally:
+        os.close(file)
+    if limit_bytes is not None and len(content) > limit_bytes:
+        raise Error(f"{os.fspath(path)} is longer than {limit_bytes} bytes")
+    return content
 
 
 def write_file(path: StrPath, content: bytes, mode: int = 0o640, owner: str | None = None) -> None:
