@@ -92,8 +92,11 @@ async def certificates(change: Change, cluster: Cluster, doors: Doors) -> None:
 
 
 async def renew(node: Node, cluster: Cluster, doors: Doors) -> None:
-    """Issue what is due on one node, and have its programs read it; none of them restarts."""
-    issued = []
+    """Issue what is due on one node, and have its programs read it; none of them restarts.
+
+    They are told whatever was due: who died between the last file and the signal comes here
+    again, and finds no fault any more.
+    """
     for wanted in node_certificates(node):
         if await certificate_fault(wanted, doors) == "":
             continue
@@ -101,16 +104,14 @@ async def renew(node: Node, cluster: Cluster, doors: Doors) -> None:
         owner = cluster.site.os_user
         await doors.host.write(f"{wanted.path}.key", private, mode=0o600, owner=owner)
         await doors.host.write(f"{wanted.path}.crt", certificate, mode=0o644, owner=owner)
-        issued.append(str(wanted.path))
-    if issued:
-        services = await doors.host.services.status()
-        await asyncio.gather(
-            *(
-                _hang_up(status.pid, cluster, doors)
-                for program in programs(cluster, node).values()
-                if (status := services.get(program.name))
-                and status.pid
-                # The agent takes HUP for its end; it reads its files at every connection.
-                and not program.name.endswith("-agent")
-            )
+    services = await doors.host.services.status()
+    await asyncio.gather(
+        *(
+            _hang_up(status.pid, cluster, doors)
+            for program in programs(cluster, node).values()
+            if (status := services.get(program.name))
+            and status.pid
+            # The agent takes HUP for its end; it reads its files at every connection.
+            and not program.name.endswith("-agent")
         )
+    )
