@@ -19,6 +19,7 @@ from holdfast.api.application import application
 from holdfast.app.wiring import Control
 from holdfast.core.errors import Transient
 from holdfast.store.schema import migrate
+from holdfast.system import tls
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class Listener:
     def reread(self) -> None:
         """Show the certificate that is in its file now, on every new connection."""
         if self.context is not None:
-            self.context.load_cert_chain(self.certificate, self.key)
+            tls.reread(self.context, self.certificate, self.key)
 
 
 class _Server(uvicorn.Server):

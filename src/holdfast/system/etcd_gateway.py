@@ -15,6 +15,7 @@ import httpx
 
 from holdfast.core.change import Json
 from holdfast.core.errors import Conflict, Error, Forbidden, NotFound, TimedOut, Transient
+from holdfast.system import tls
 from holdfast.system.tls import Identity, client_context
 
 _STALE_TOKEN = ("invalid auth token", "revision of auth store is old")
@@ -64,7 +65,7 @@ class Gateway:
 
     def reread(self) -> None:
         """Show the certificate that is in its file now, on every new connection."""
-        self._context.load_cert_chain(self._identity.certificate, self._identity.key)
+        tls.reread(self._context, self._identity.certificate, self._identity.key)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -12,6 +12,7 @@ import httpx
 from holdfast.core.change import Json
 from holdfast.core.errors import Conflict, Error, TimedOut, Transient
 from holdfast.core.layout import PATRONI_PORT
+from holdfast.system import tls
 from holdfast.system.tls import Identity, client_context
 
 OPERATOR = "holdfast"
@@ -62,7 +63,7 @@ class PatroniClient:
     def reread(self) -> None:
         """Show the certificate that is in its file now, on every new connection."""
         if self._context is not None:
-            self._context.load_cert_chain(self._identity.certificate, self._identity.key)
+            tls.reread(self._context, self._identity.certificate, self._identity.key)
 
     def as_operator(self, password: str) -> PatroniClient:
         """The same client, allowed to change things: it shows the cluster's password as well.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 
 from holdfast.core.errors import NotFound
 
@@ -33,3 +34,13 @@ def client_context(identity: Identity) -> ssl.SSLContext:
         ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     return context
+
+
+def reread(context: ssl.SSLContext, certificate: str | Path, key: str | Path) -> None:
+    """Have a context in use show the pair that is in the files now, on every new connection.
+
+    Raises `OSError`, and leaves the context as it was, for half a pair: it is being written.
+    """
+    # A context that refuses a pair has dropped its old key by then, and shows nothing at all.
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    context.load_cert_chain(certificate, key)
