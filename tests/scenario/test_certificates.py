@@ -7,7 +7,7 @@ import socket
 import ssl
 import struct
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -60,18 +60,27 @@ def _age(path: Path, doors: SiteDoors) -> None:
     write_file(path, certificate, 0o644, doors.site.os_user)
 
 
-def begins(site: RealSite, address: str, port: int, *, postgresql: bool = False) -> datetime:
-    """From when on the certificate counts that a server shows right now."""
+def shown(
+    site: RealSite, address: str, port: int, *, postgresql: bool = False
+) -> x509.Certificate | None:
+    """The certificate that a server shows right now; None while it is just starting again."""
+    try:
+        return _shown(site, address, port, postgresql=postgresql)
+    except OSError:  # refused, or cut off within the handshake
+        return None
+
+
+def _shown(site: RealSite, address: str, port: int, *, postgresql: bool) -> x509.Certificate:
     identity = site.doors.etcd_identity if port == 2379 else site.doors.identity
     context = ssl.create_default_context(cafile=identity.ca)
     context.load_cert_chain(identity.certificate, identity.key)
     with socket.create_connection((address, port), timeout=5) as plain:
         if postgresql:
             plain.sendall(struct.pack("!ii", 8, 80877103))
-            assert plain.recv(1) == b"S"
-        with context.wrap_socket(plain, server_hostname=address) as shown:
-            found = x509.load_der_x509_certificate(shown.getpeercert(True) or b"")
-            return found.not_valid_before_utc
+            if plain.recv(1) != b"S":
+                raise ConnectionError("it takes no TLS")
+        with context.wrap_socket(plain, server_hostname=address) as tls:
+            return x509.load_der_x509_certificate(tls.getpeercert(True) or b"")
 
 
 def pids(site: RealSite) -> dict[str, int]:
@@ -88,6 +97,10 @@ def pids(site: RealSite) -> dict[str, int]:
     }
 
 
+def plane_of(site: RealSite) -> int:
+    return next(part["pid"] for part in site.json("status") if part["name"] == "control-plane")
+
+
 def renewals(site: RealSite) -> list[str]:
     rows = site.control_rows(
         f"select state from operation where kind = 'renew' and database = '{NAME}'"
@@ -100,7 +113,7 @@ def test_they_are_renewed_in_time_and_nobody_notices(site: RealSite, node: Any) 
     age(site)
     assert "it ends in 24 days, on" in site.run("status").err
     before = pids(site)
-    (plane,) = (part["pid"] for part in site.json("status") if part["name"] == "control-plane")
+    plane = plane_of(site)
     with Writer(site.dsn(NAME, "--pooled")) as writer:
         # It looks at its start and every hour; the test does not want to wait that long.
         os.kill(plane, 9)
@@ -116,7 +129,8 @@ def test_they_are_renewed_in_time_and_nobody_notices(site: RealSite, node: Any) 
         for address, port, postgresql in servers:
             until(
                 lambda at=(address, port), how=postgresql: (
-                    begins(site, *at, postgresql=how) > NOW - timedelta(days=2)
+                    (found := shown(site, *at, postgresql=how))
+                    and found.not_valid_before_utc > NOW - timedelta(days=2)
                 ),
                 deadline_s=20,
                 what=f"a new certificate at {address}:{port}",
@@ -126,3 +140,17 @@ def test_they_are_renewed_in_time_and_nobody_notices(site: RealSite, node: Any) 
     assert "certificate" not in site.run("status").err
     assert site.run("plan", site.document(NAME), "--detailed-exitcode").exit_code == 0
     assert renewals(site) == ["succeeded"]
+
+
+def test_what_up_renews_is_shown_by_the_control_plane_that_runs(site: RealSite) -> None:
+    plane = plane_of(site)
+    assert len(certify(open_site(Settings(site.home), now=lambda: MADE))) == 3
+    site.run("up")
+    renewed = x509.load_pem_x509_certificate((site.home / "pki" / "api.crt").read_bytes())
+    assert renewed.not_valid_before_utc > NOW - timedelta(days=2)
+    until(
+        lambda: shown(site, site.layout.api_address, 7474) == renewed,
+        deadline_s=60,
+        what="the API's new certificate",
+    )
+    assert plane_of(site) == plane

@@ -11,7 +11,7 @@ from holdfast.api import logs
 from holdfast.api.serve import Listener, exit_at_once
 from holdfast.api.serve import serve as answer
 from holdfast.app import evidence_heads, renewal, scheduler, site, watch
-from holdfast.app.wiring import Control, RealPlatform, control, real_platform
+from holdfast.app.wiring import control, real_platform
 from holdfast.core.layout import API_PORT
 from holdfast.providers.settings import Settings
 from holdfast.workflows.registry import workflows
@@ -19,7 +19,6 @@ from holdfast.workflows.registry import workflows
 _log = logging.getLogger(__name__)
 
 _LOOK_AFTER_S = 5.0
-_RENEW_EVERY_S = 3600.0
 
 
 def run(found: Settings) -> None:
@@ -34,6 +33,11 @@ async def _serve(found: Settings) -> None:
     certificate, key = platform.doors.api_certificate
     listener = Listener(platform.site.api_address, API_PORT, certificate, key)
     guardian = asyncio.create_task(_look_after_supervisor(found))
+    readers = {
+        "the API": listener.reread,
+        "Patroni's client": platform.patroni.reread,
+        "etcd's client": platform.etcd.reread,
+    }
     heads = evidence_heads.keeper(platform.doors, platform.store, platform.clock)
     try:
         await answer(
@@ -44,7 +48,7 @@ async def _serve(found: Settings) -> None:
                 heads.run,
                 lambda: scheduler.run(plane),
                 lambda: watch.watch(plane),
-                lambda: _renew_certificates(plane, platform, listener),
+                lambda: renewal.run(plane, platform.doors, readers),
             ],
         )
     finally:
@@ -59,18 +63,6 @@ def _token(file: Path) -> str:
         return file.read_text("ascii").strip()
     except OSError:
         return secrets.token_hex()
-
-
-async def _renew_certificates(plane: Control, platform: RealPlatform, listener: Listener) -> None:
-    """Long before they end; every hour, because a clock that was set wrong needs it soon."""
-    while True:
-        try:
-            if await renewal.renew(plane, platform.doors):
-                for reader in (platform.patroni, platform.etcd, listener):
-                    reader.reread()
-        except Exception:  # noqa: BLE001 - the API matters more than the next hour's attempt
-            _log.exception("could not renew certificates")
-        await asyncio.sleep(_RENEW_EVERY_S)
 
 
 async def _look_after_supervisor(found: Settings) -> None:

@@ -154,14 +154,19 @@ def entry(task: Task, attempts: Sequence[Attempt], now: datetime) -> Entry:
     since = task.since if task.since <= now + _AHEAD else _LONG_AGO
     period, moment = _moment(task, last, since)
     if failures:
-        wait = min(_TRY_AGAIN * 2 ** min(len(failures) - 1, 16), max(period / 4, _TRY_AGAIN))
-        moment = max(moment, failures[-1] + wait)
+        moment = max(moment, failures[-1] + patience(len(failures), period / 4))
     if task.off:
         return Entry(task, last, None, None, period, task.off)
     if task.in_window and task.window is None:
         return Entry(task, last, None, None, period, "it has no maintenance window to run in")
     start = _opening(task, max(moment, now)) if task.window is not None else moment
     return Entry(task, last, moment, start, period)
+
+
+def patience(failures: int, most: timedelta) -> timedelta:
+    """How long to wait after so many failures in a row: twice as long each time, up to `most`."""
+    doubled: timedelta = _TRY_AGAIN * 2 ** min(failures - 1, 16)
+    return min(doubled, max(most, _TRY_AGAIN))
 
 
 def _moment(task: Task, last: datetime | None, since: datetime) -> tuple[timedelta, datetime]:

@@ -75,7 +75,8 @@ Examples:
 def status(output: str, where: Settings) -> None:
     """Show every part of the platform.
 
-    Exits with 1 when any part is not healthy. A certificate that ends within 30 days is a warning.
+    Exits with 1 when any part is not healthy. A certificate file that ends within 30 days, or is no
+    plain file, is a warning.
     """
     try:
         parts = asyncio.run(site.status(where))
