@@ -48,13 +48,9 @@ def everywhere(site: RealSite, parameter: str) -> set[str]:
 
 
 def test_an_apply_of_the_same_changes_nothing(site: RealSite, database: Any) -> None:
-    begun = time.monotonic()
     planned = site.plan(database())
-    took_s = time.monotonic() - begun
     assert planned.exit_code == 0, planned
     assert "no changes" in planned.out
-    # It is well under one on a machine with nothing else to do.
-    assert took_s < 5
     before = site.control_rows("select count(*) from operation")
     site.apply(database())
     assert site.control_rows("select count(*) from operation") == before

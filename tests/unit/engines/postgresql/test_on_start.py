@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -45,9 +44,7 @@ def test_only_a_patroni_that_took_a_running_server_over_is_told(tmp_path: Path) 
 
 def test_a_server_that_is_gone_again_is_no_fault(tmp_path: Path) -> None:
     node = Node(1, "orders-1", "127.0.0.1", NodePaths(PurePosixPath(tmp_path)))
-    begun = time.monotonic()
     done = subprocess.run(
         ["sh", "-c", on_start_script(node)], capture_output=True, timeout=10, check=False
     )
     assert done.returncode == 0
-    assert time.monotonic() - begun < 5
