@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from holdfast.recovery.calendar import stretch
 from holdfast.recovery.schedule import (
+    AT_ONCE,
     DIFFERENTIAL,
     FAILOVER_DRILL,
     FULL,
@@ -190,6 +192,27 @@ def test_a_clock_that_was_far_ahead_holds_nothing_up() -> None:
     born_ahead = tasks()[3]
     born_ahead = Task("x", RESTORE_TEST, "verify", {}, BORN + 400 * DAY, every=DAY)
     assert entry(born_ahead, (), BORN).late(BORN) > timedelta()
+
+
+def test_a_clock_that_jumps_a_year_ahead_and_back_starts_no_storm() -> None:
+    site = Site(5)
+    site.run(BORN, BORN + 3 * DAY)
+    for begin in (BORN + 368 * DAY, BORN + 3 * DAY + HOUR):
+        site.under_way.clear()
+        before = len(site.started)
+        site.run(begin, begin + 6 * HOUR)
+        fresh = site.started[before:]
+        assert fresh
+        # What is late is started once, and a few at a time; an incremental one comes every 4 h.
+        often = Counter((e.task.database, e.task.name) for _, e in fresh)
+        assert max(many for (_, name), many in often.items() if name != INCREMENTAL) == 1
+        assert max(often.values()) <= 2
+        at_once = Counter((at, e.task.kind) for at, e in fresh)
+        assert all(many <= AT_ONCE[kind] for (_, kind), many in at_once.items())
+        for at, each in fresh:
+            if each.task.kind == "drill":
+                found = stretch(WINDOW, at)
+                assert found.begin <= at < found.end
 
 
 def test_what_fails_is_tried_again_less_and_less_often() -> None:
