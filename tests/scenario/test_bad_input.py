@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -82,6 +86,33 @@ def test_a_home_that_cannot_be_written_to_is_named() -> None:
         ran = RealSite(home, Path()).run("up", exit_code=1)
         assert f"the home folder {home} cannot be written to" in ran.err
         assert "choose another HOLDFAST_HOME" in ran.err
+
+
+@contextmanager
+def tiny_disk(folder: Path) -> Iterator[None]:
+    """A disk of four pages in the place of a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16k,mode=0755", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("nobody may mount a disk here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_named_and_an_apply_goes_on_when_there_is_room(site: RealSite) -> None:
+    document = site.document("tight")
+    try:
+        with tiny_disk(Path(site.layout.cluster("tight"))):
+            ran = site.apply(document, exit_code=1)
+            assert "no space left on device" in ran.err, ran
+            assert "free some disk space" in ran.err, ran
+            assert "Traceback" not in ran.err
+        site.apply(document)
+        assert site.plan(document).exit_code == 0
+    finally:
+        site.run("delete", "tight", "--purge", "--yes", exit_code=None)
 
 
 def test_two_homes_stand_side_by_side(site: RealSite) -> None:
