@@ -1,8 +1,12 @@
-"""Certificates near their end are renewed by the control plane, and nothing restarts for it."""
+"""Who shows no certificate, or a stranger's, is refused by every server of the real thing.
+
+Certificates near their end are renewed by the control plane, and nothing restarts for it.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import socket
 import ssl
 import struct
@@ -11,16 +15,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from holdfast.providers import etcd_members
+from holdfast.providers import etcd_members, pki
 from holdfast.providers.doors import SiteDoors, certify, open_site
 from holdfast.providers.settings import Settings
 from holdfast.system.clock import SystemClock
 from holdfast.system.files import write_file
+from holdfast.system.tls import Identity
 from tests.scenario.site import RealSite, Writer, until
 
 NAME = "sealed"
@@ -37,6 +43,112 @@ def node(site: RealSite) -> Iterator[Any]:
         connection.execute(Writer.TABLE)
     yield site.describe(NAME)["nodes"][0]
     site.run("delete", NAME, "--purge", "--yes")
+
+
+# -- who shows none, or a stranger's ------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def stranger(site: RealSite, tmp_path_factory: pytest.TempPathFactory) -> Identity:
+    """Somebody whose own authority says that they are the control plane."""
+    issued = pki.issue(pki.authority("a stranger", NOW), pki.Request("holdfast-control"), NOW)
+    folder = tmp_path_factory.mktemp("stranger")
+    (folder / "crt").write_bytes(issued.certificate)
+    (folder / "key").write_bytes(issued.key)
+    (folder / "key").chmod(0o600)
+    return Identity(site.doors.identity.ca, str(folder / "crt"), str(folder / "key"))
+
+
+def said_to(dsn: str, **how: Any) -> str:
+    """What a server says to somebody who comes like this; empty when they are let in."""
+    # Who shows no certificate must not find one of whoever runs the tests.
+    none = {"sslcert": "/nonexistent", "sslkey": "/nonexistent", "connect_timeout": 10}
+    try:
+        with psycopg.connect(dsn, **{**none, **how}) as connection:
+            connection.execute("select 1")
+    except psycopg.OperationalError as error:
+        return " ".join(str(error).split())
+    return ""
+
+
+SHUT = (
+    "pg_hba.conf rejects|no pg_hba.conf entry|requires a valid client certificate|unknown ca|"
+    "no password supplied|authentication failed|not allowed|"
+    "unsupported startup parameter: replication"
+)
+"""What is said to who comes as one of the platform's own roles."""
+ENDPOINTS = {5432: (), 6432: ("--pooled",), 6433: ("--pooled", "--ro")}
+
+
+@pytest.mark.parametrize("port", ENDPOINTS)
+def test_a_server_of_the_database_lets_nobody_in_without(
+    site: RealSite, node: Any, stranger: Identity, port: int
+) -> None:
+    dsn = site.dsn(NAME, *ENDPOINTS[port])
+    at: dict[str, Any] = {"host": node["address"], "port": port}
+    theirs = {"sslcert": stranger.certificate, "sslkey": stranger.key}
+    assert said_to(dsn, **at) == ""
+    plain = said_to(dsn, **at, sslmode="disable")
+    assert re.search("no encryption" if port == 5432 else "SSL required", plain), plain
+    no_password = said_to(dsn, **at, password="")
+    assert re.search("password|authentication", no_password), no_password
+    assert "authentication failed" in said_to(dsn, **at, password="wrong")
+    for role in ("postgres", "holdfast_replicator", "holdfast_pooler"):
+        for who in ({"password": ""}, {}, theirs, {**theirs, "replication": "true"}):
+            said = said_to(dsn, **at, user=role, **who)
+            assert re.search(SHUT, said), (role, who, said)
+
+
+def answer(url: str, who: Identity, method: str = "GET", **more: Any) -> tuple[int, str]:
+    """Status and text of an answer; 0 and the error where the connection comes to nothing."""
+    context = ssl.create_default_context(cafile=who.ca)
+    if who.certificate:
+        context.load_cert_chain(who.certificate, who.key)
+    try:
+        with httpx.Client(verify=context, timeout=10, trust_env=False) as client:
+            found = client.request(method, url, **more)
+            return found.status_code, found.text
+    except httpx.TransportError as error:
+        return 0, str(error) or type(error).__name__
+
+
+def lets_in(host: str, path: str, known: Identity, *others: Identity) -> None:
+    """Whoever is known gets an answer; others do not, nor does anybody without TLS."""
+    status, text = answer(f"https://{host}{path}", known)
+    assert status == 200, text
+    status, text = answer(f"http://{host}{path}", known)
+    # Go says by 400 that it takes TLS only; others hang up.
+    assert status in (0, 400), text
+    for other in others:
+        status, text = answer(f"https://{host}{path}", other)
+        assert status == 0, text
+
+
+def test_patroni_lets_nobody_look_without_a_certificate_nor_act_without_the_password(
+    site: RealSite, node: Any, stranger: Identity
+) -> None:
+    known, host = site.doors.identity, f"{node['address']}:8008"
+    lets_in(host, "/patroni", known, stranger, Identity(known.ca, "", ""))
+    for method, path in (("POST", "restart"), ("POST", "reload"), ("PATCH", "config")):
+        for auth in (None, ("holdfast", "wrong"), ("postgres", "")):
+            status, text = answer(f"https://{host}/{path}", known, method, json={}, auth=auth)
+            assert status == 401, text
+
+
+def test_etcd_lets_nobody_in_without_a_certificate_and_a_login(
+    site: RealSite, stranger: Identity
+) -> None:
+    known, named = site.doors.etcd_identity, site.doors.identity
+    everything = {"key": "AA==", "range_end": "AA=="}
+    for address in site.layout.etcd_addresses:
+        host = f"{address}:2379"
+        lets_in(host, "/version", known, stranger, Identity(known.ca, "", ""))
+        for who in (known, named):
+            status, text = answer(f"https://{host}/v3/kv/range", who, "POST", json=everything)
+            assert status >= 400 and "kvs" not in text, text
+
+
+# -- near their end ------------------------------------------------------------------------------
 
 
 def age(site: RealSite) -> None:
