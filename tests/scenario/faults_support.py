@@ -182,7 +182,6 @@ class Ledger:
     def __init__(self, site: RealSite, name: str, *options: str) -> None:
         self.acknowledged: set[int] = set()
         self.failures: list[str] = []
-        self.longest_gap_s = 0.0
         self._dsn = site.dsn(name, *options)
         self._owner = site.dsn(name, "--role", "migrator")
         self._stop = threading.Event()
@@ -221,7 +220,7 @@ class Ledger:
             return acknowledged - {row[0] for row in rows}
 
     def _write(self) -> None:
-        number, last = self._first, time.monotonic()
+        number = self._first
         while not self._stop.is_set():
             try:
                 with psycopg.connect(
@@ -230,10 +229,7 @@ class Ledger:
                     while not self._stop.is_set():
                         number += 1
                         connection.execute("insert into ledger values (%s)", (number,))
-                        now = time.monotonic()
                         self.acknowledged.add(number)
-                        self.longest_gap_s = max(self.longest_gap_s, now - last)
-                        last = now
                         time.sleep(0.01)
             except psycopg.Error as error:
                 self.failures.append(" ".join(str(error).split())[:200])
