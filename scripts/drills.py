@@ -54,10 +54,9 @@ class Site:
             "drill", "orders", name, "--seed", str(seed), "--load", load,
             "--consent", "make drills", "--yes", "-o", "json", check=False,
         )  # fmt: skip
-        operations = json.loads(said) if said.strip() else []
-        if not operations:
+        if not said.strip():
             return None
-        operation = operations[0]["id"]
+        operation = json.loads(said)["id"]
         found = self.run("drill", "--report", operation, "-o", "json", check=False)
         if not found.strip():
             return None

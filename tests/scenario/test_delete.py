@@ -113,7 +113,7 @@ def test_a_purge_whose_control_plane_is_killed_again_and_again_comes_to_its_end(
     document = site.document("plum")
     site.apply(document)
     placed = addresses(site, "plum")
-    operation = site.json("delete", "plum", "--yes", "--no-wait")[0]["id"]
+    operation = site.json("delete", "plum", "--yes", "--no-wait")["id"]
     kills = 0
     for _ in range(4):
         time.sleep(0.4)

@@ -49,7 +49,7 @@ def record(site: FaultySite, operation: str) -> dict[str, Any]:
 
 def started(site: FaultySite, drill: str) -> str:
     """A drill that is under way, its fault caused; the operation."""
-    (operation,) = site.json("drill", "orders", drill, *CONSENT, "--no-wait")
+    operation = site.json("drill", "orders", drill, *CONSENT, "--no-wait")
 
     def caused() -> bool:
         lines = site.control_rows(
@@ -92,7 +92,7 @@ def test_two_drills_at_once_are_refused(site: FaultySite):
 
 
 def test_a_server_that_hangs_is_ended_by_its_agent(site: FaultySite):
-    (operation,) = site.json("drill", "orders", "stop-postmaster", "--seed", "7", *CONSENT)
+    operation = site.json("drill", "orders", "stop-postmaster", "--seed", "7", *CONSENT)
     found = record(site, operation["id"])
     assert found["verdict"] == "proven", found["reasons"]
     measured = found["measured"]
@@ -133,7 +133,7 @@ def test_a_control_plane_that_is_killed_leaves_nothing_frozen(site: FaultySite):
 
 
 def test_a_failover_needs_no_control_plane(site: FaultySite):
-    (operation,) = site.json("drill", "orders", "control-plane-killed", *CONSENT)
+    operation = site.json("drill", "orders", "control-plane-killed", *CONSENT)
     found = record(site, operation["id"])
     assert found["verdict"] == "proven", found["reasons"]
     assert found["measured"]["lost"] == 0

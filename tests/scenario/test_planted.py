@@ -65,7 +65,7 @@ def source(site: RealSite, statement: str) -> list[Any]:
 def verified(site: RealSite, *options: str, proven: bool = False) -> dict[str, Any]:
     """The outcome of `verify`, with `by_layer`: what each one said."""
     ran = site.run("verify", NAME, *options, "-o", "json", exit_code=0 if proven else 1)
-    (operation,) = ran.data
+    operation = ran.data
     outcome: dict[str, Any] = operation["outcome"]
     outcome["by_layer"] = {each["layer"]: each for each in outcome["layers"]}
     return outcome
@@ -327,10 +327,10 @@ def test_a_row_that_was_deleted_after_the_marker(database: RealSite):
 def test_a_control_plane_that_dies_leaves_no_sandbox_and_no_proof(
     database: RealSite, step: str, layers: str
 ):
-    (operation,) = database.json("verify", NAME, "--layers", layers, "--no-wait")
+    operation = database.json("verify", NAME, "--layers", layers, "--no-wait")
     kill_control_plane_in(database, operation["id"], step)
     ran = database.run("op", "watch", operation["id"], "-o", "json")
-    (ended,) = ran.data
+    ended = ran.data
     assert ended["state"] == "succeeded"
     assert ended["outcome"]["verdict"] == "unproven", ended["outcome"]
     assert "the control plane ended" in str(ended["outcome"]["reasons"])

@@ -188,10 +188,10 @@ def test_a_restore_test_under_load_is_proven_too(site: RealSite):
 
 def test_a_cancelled_restore_test_leaves_nothing_but_what_was_proven_before(site: RealSite):
     before = newest(site, "restore-test")
-    (operation,) = site.json("verify", "orders", "--no-wait")
+    operation = site.json("verify", "orders", "--no-wait")
     site.run("op", "cancel", operation["id"])
     ran = site.run("op", "watch", operation["id"], "-o", "json", exit_code=1)
-    assert ran.data[0]["state"] == "cancelled"
+    assert ran.data["state"] == "cancelled"
     assert newest(site, "restore-test") == before
 
 
@@ -218,7 +218,7 @@ def test_what_an_operation_that_is_gone_left_behind_is_removed(site: RealSite):
 
 def test_backups_are_taken_and_listed(site: RealSite):
     before = {each["label"] for each in site.json("get", "backups", "orders")}
-    (operation,) = site.json("backup", "orders", "--kind", "incr")
+    operation = site.json("backup", "orders", "--kind", "incr")
     found = {each["label"]: each for each in site.json("get", "backups", "orders")}
     assert set(found) - before == {operation["outcome"]["label"]}
     assert found[operation["outcome"]["label"]]["kind"] == "incr"
@@ -289,9 +289,9 @@ def test_lost_writes_are_found(site: RealSite):
 def test_a_control_plane_that_dies_in_a_drill_kills_nothing_twice(site: RealSite):
     leader = site.leader("orders")
     timeline = leader["timeline"]
-    (operation,) = site.json(*DRILL, "--no-wait")
+    operation = site.json(*DRILL, "--no-wait")
     kill_control_plane_in(site, operation["id"], "cause the fault under load", after="done")
-    (ended,) = site.json("op", "watch", operation["id"])
+    ended = site.json("op", "watch", operation["id"])
     assert ended["state"] == "succeeded"
     assert ended["outcome"]["verdict"] == "unproven"
     assert "the control plane ended during the drill" in ended["outcome"]["reasons"][0]

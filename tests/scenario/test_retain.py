@@ -93,7 +93,7 @@ def test_what_was_written_to_the_very_end_is_in_what_is_kept(
     backup_file = (folder / "conf" / "pgbackrest.conf").read_text()
     before = count(site)
     with Writer(site.dsn(NAME)) as writer:
-        operation = site.json("delete", NAME, "--force-retain-data", "--yes", "--no-wait")[0]["id"]
+        operation = site.json("delete", NAME, "--force-retain-data", "--yes", "--no-wait")["id"]
         killed_in(site, operation, "restore the backup")
         until(lambda: is_over(site, operation), deadline_s=200, what="the end of the deletion")
     assert site.json("op", "show", operation)["state"] == "succeeded"

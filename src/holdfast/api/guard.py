@@ -35,7 +35,7 @@ class Guard:
         if scope["path"] not in _OPEN and not self._is_known(headers.get(b"authorization", b"")):
             error: Error = Forbidden(
                 "the request carries no valid token",
-                hint="Send the content of HOME/api.token as a bearer token.",
+                hint="send the content of HOME/api.token as a bearer token",
             )
             await problem(error, status=401)(scope, receive, send)
             return

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from holdfast.core.change import Json
-from holdfast.core.errors import Error, Forbidden, NotFound
+from holdfast.core.errors import Error, Forbidden
 from holdfast.core.layout import API_PORT, Site
 from holdfast.providers import local
 from holdfast.providers.settings import Settings
@@ -121,14 +121,8 @@ class Client:
 
 
 def connect(settings: Settings) -> Client:
-    """A client of the site in this home. Raises `Unreachable` when there is none."""
-    try:
-        site = local.load(settings.home)
-    except NotFound as error:
-        raise Unreachable(
-            error.message, subject=error.subject, hint="start one with `holdfast up`"
-        ) from None
-    return Client(site)
+    """A client of the site in this home. Raises `NotFound` when there is none."""
+    return Client(local.load(settings.home))
 
 
 def _token(site: Site) -> str:

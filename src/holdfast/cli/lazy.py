@@ -60,7 +60,7 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does it, with a suggestion for a command that does not exist."""
         if args and not args[0].startswith("-") and args[0] not in self._known:
-            close = difflib.get_close_matches(args[0], self._known, n=1)
+            close = difflib.get_close_matches(args[0], self._known, n=1, cutoff=0.7)
             meant = f"; did you mean {close[0]!r}?" if close else ""
             raise click.UsageError(f"no such command {args[0]!r}{meant}", ctx)
         return super().resolve_command(ctx, args)

@@ -71,7 +71,7 @@ def start(
 
 def conclude(
     client: Client,
-    operations: list[Mapping[str, Json]],
+    operations: Mapping[str, Json] | list[Mapping[str, Json]],
     waiting: Waiting,
     *,
     how: str = "table",
@@ -79,20 +79,21 @@ def conclude(
 ) -> list[Mapping[str, Json]]:
     """Follow operations to their end, print and return them, or exit by how they ended.
 
+    One that is given as itself, and not in a list, is printed as one object.
     Without waiting, nothing has ended and nothing is returned. An interrupt leaves the operation
     to go on, unless it is to cancel it. With `how` as `none` nothing is printed.
     """
+    given = operations if isinstance(operations, list) else [operations]
     if waiting.no_wait:
-        for operation in operations:
+        for operation in given:
             output.note(f"rejoin with `holdfast op watch {operation['id']}`")
         show(operations, how)
         return []
     ended = [
-        _watched(client, operation, waiting.timeout_s, cancel_on_interrupt)
-        for operation in operations
+        _watched(client, operation, waiting.timeout_s, cancel_on_interrupt) for operation in given
     ]
     if how != "none":
-        show(ended, how)
+        show(ended if isinstance(operations, list) else ended[0], how)
     worst = exit_codes.OK
     for operation in ended:
         if operation["state"] != "succeeded":

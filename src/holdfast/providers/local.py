@@ -46,7 +46,7 @@ def load(home: Path) -> Site:
     content = read_file(home / "site.json")
     if content is None:
         raise NotFound(
-            f"no platform in {home}", subject=f"home {home}", hint="run holdfast up first"
+            f"no platform in {home}", subject=f"home {home}", hint="start one with `holdfast up`"
         )
     try:
         found = json.loads(content)

@@ -100,13 +100,3 @@ def _refused(
         )
         hint = f"keep `version: {old.version}`, or dump and load into a new database"
         yield "version", old.version, new.version, message, hint
-    if old.tier.checksums != new.tier.checksums:
-        reason = (
-            "its pages were written without them, and adding them stops the whole cluster"
-            if new.tier.checksums
-            else "damage would no longer be seen"
-        )
-        word = "on" if new.tier.checksums else "off"
-        message = f"tier {new.tier.name} would turn checksums {word}: {reason}"
-        hint = "choose a tier with the same `checksums`"
-        yield "checksums", old.tier.checksums, new.tier.checksums, message, hint

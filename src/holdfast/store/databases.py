@@ -92,5 +92,5 @@ def _missing(name: str) -> NotFound:
     return NotFound(
         f"there is no database {name!r}",
         subject=f"database {name}",
-        hint="List what exists with `holdfast get databases`.",
+        hint="list what exists with `holdfast get databases`",
     )

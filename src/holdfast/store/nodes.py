@@ -151,7 +151,7 @@ async def _free(connection: AsyncConnection, candidates: Sequence[str]) -> str:
         raise Refused(
             f"all {len(candidates)} addresses are taken",
             subject="addresses",
-            hint="Delete a database or reduce its replicas.",
+            hint="delete a database or reduce its nodes",
         )
     never = [address for address in free if address not in released]
     return never[0] if never else min(free, key=lambda address: released[address])

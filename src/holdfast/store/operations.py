@@ -120,7 +120,7 @@ async def _refuse_if_busy(connection: AsyncConnection, database: str) -> None:
         raise Conflict(
             f"operation {other.id} ({other.kind}) on database {database!r} is {other.state}",
             subject=f"database {database}",
-            hint=f"Wait for it with `holdfast op watch {other.id}`, or queue behind it.",
+            hint=f"wait for it with `holdfast op watch {other.id}`, or queue behind it",
         )
 
 
@@ -132,7 +132,7 @@ async def get(connection: AsyncConnection, operation_id: str) -> Operation:
         raise NotFound(
             f"there is no operation {operation_id!r}",
             subject=f"operation {operation_id}",
-            hint="List them with `holdfast op list`.",
+            hint="list them with `holdfast op list`",
         )
     return Operation(*row)
 

@@ -48,7 +48,7 @@ async def get(connection: AsyncConnection, plan_id: str) -> SavedPlan:
         raise NotFound(
             f"there is no plan {plan_id!r}",
             subject=f"plan {plan_id}",
-            hint="Make a new one with `holdfast plan`.",
+            hint="make a new one with `holdfast plan`",
         )
     changes = tuple(Change.from_json(change) for change in row.changes)
     return SavedPlan(row.id, Plan(row.database, changes), row.digest, row.spec, row.created_at)

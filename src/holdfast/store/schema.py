@@ -42,7 +42,7 @@ def _migrate(url: str) -> None:
         raise Conflict(
             f"the control database was written by another release of holdfast: {error}",
             subject="control database",
-            hint="Run the release that wrote it, or a newer one.",
+            hint="run the release that wrote it, or a newer one",
         ) from error
     except sa.exc.OperationalError as error:
         raise Transient(

@@ -51,5 +51,5 @@ def as_error(error: BaseException) -> Error:
     text = str(error)
     return Bug(
         f"{type(error).__name__}: {text}" if text else type(error).__name__,
-        hint="Read the operation's log, and report it as a bug.",
+        hint="read the operation's log, and report it as a bug",
     )

@@ -145,8 +145,12 @@ def _with_document(planned: Planned, before: Mapping[str, Json] | None) -> Plann
 
     Not everything in a document is seen on a node: its owner, its labels, its deletion policy.
     """
+    if before is None:
+        return planned
     after = planned.cluster.resolved.to_json()
-    if before is None or before == after:
+    # As this release reads it: a field that has come or gone since is no change of the document.
+    before = ResolvedDatabase.from_json(before).to_json()
+    if before == after:
         return planned
     before, after = _readable(before, after), _readable(after, before)
     taken_over = Change(

@@ -211,7 +211,7 @@ class Runtime:
         if workflow is None:
             raise Invalid(
                 f"there is no operation of the kind {kind!r}",
-                hint=f"Use one of {', '.join(self.kinds)}.",
+                hint=f"use one of {', '.join(self.kinds)}",
             )
         workflow.refuse(request)
         async with self._store.begin() as connection:

@@ -79,7 +79,7 @@ def test_a_bad_end_is_the_end_of_the_watcher(
     assert ended == code
     assert words in stderr
     assert f"holdfast op show {operation_id} --log" in stderr
-    assert json.loads(stdout)[0]["state"] == "failed"
+    assert json.loads(stdout)["state"] == "failed"
 
 
 def test_a_deadline_and_an_interruption_leave_the_operation_alone(shared_plane: Plane) -> None:

@@ -89,12 +89,15 @@ def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
     [
         (("frobnicate",), 2, "no such command 'frobnicate'"),
         (("statsu",), 2, "did you mean 'status'?"),
+        (("bogus",), 2, "no such command 'bogus'\n"),
         (("apply",), 2, "missing argument 'PATH...'"),
         (("op", "list", "--limit", "0"), 2, "0 is not in the range"),
         (("op", "watch", "x", "--timeout", "soon"), 2, "not a duration: 'soon'"),
-        (("op", "list"), 1, "start one with `holdfast up`"),
-        (("status",), 1, "start one with `holdfast up`"),
-        (("plan", "nowhere.yaml"), 1, "holdfast up"),
+        (("op", "list"), 7, "start one with `holdfast up`"),
+        (("plan",), 7, "start one with `holdfast up`"),
+        (("down",), 7, "start one with `holdfast up`"),
+        (("status",), 7, "start one with `holdfast up`"),
+        (("plan", "nowhere.yaml"), 7, "holdfast up"),
     ],
 )
 def test_what_goes_wrong_is_said_in_words(

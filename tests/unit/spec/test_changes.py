@@ -24,22 +24,18 @@ def test_version_up_and_down() -> None:
     assert found.evidence == {"before": 16, "after": 15}
 
 
-def test_engine_name_and_checksums() -> None:
+def test_engine_and_name() -> None:
     new = replace(
         OLD,
         spec=replace(OLD.spec, name="sales", engine="mariadb"),
-        tier=replace(OLD.tier, checksums=False),
     )
     place = Location("a.yaml", 3)
     found = refusals(OLD, new, place)
     assert [each.id for each in found] == [
         "spec.cannot-change-name",
         "spec.cannot-change-engine",
-        "spec.cannot-change-checksums",
     ]
     assert all(each.hint and each.location == place for each in found)
-    (found_on,) = refusals(replace(OLD, tier=replace(OLD.tier, checksums=False)), OLD)
-    assert "turn checksums on" in found_on.message
 
 
 def test_what_leaves_the_document_stays_and_is_told() -> None:

@@ -89,6 +89,7 @@ WRONG = [
         "backup.secondRepository",
         "needs its credentials",
     ),
+    ("checksums: true", "checksums: false", "checksums", "true"),
     ("availability: 99.95", "availability: 100", "availability", "99.999"),
     ("- connections", "- owner", "overrides[0]", "'owner'"),
     ("- connections", "- maintenanceWindow", "overrides", "more than once"),

@@ -108,7 +108,7 @@ def _run(name: str, drill_id: str, given: Mapping[str, Any]) -> Mapping[str, Jso
         client, "drill", {"drill": drill_id, **request}, database=name, waiting=waiting
     )
     shown = "none" if how in _REPORTS else how
-    ended = operate.conclude(client, [operation], waiting, how=shown, cancel_on_interrupt=True)
+    ended = operate.conclude(client, operation, waiting, how=shown, cancel_on_interrupt=True)
     for each in ended:
         if how == "table":
             click.echo("\n" + proof_text(each["outcome"]), nl=False)

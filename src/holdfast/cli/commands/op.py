@@ -123,7 +123,7 @@ def watch(operation_id: str, timeout_s: float | None, output: str, where: Settin
     """Follow an operation to its end, and end as it does."""
     client = connect(where)
     operation = client.get("operations", operation_id)
-    operate.conclude(client, [operation], Waiting(False, timeout_s, "wait"), how=output)
+    operate.conclude(client, operation, Waiting(False, timeout_s, "wait"), how=output)
 
 
 @op.command(
@@ -138,4 +138,4 @@ Examples:
 def cancel(operation_id: str, output: str, where: Settings) -> None:
     """Ask an operation to stop between two steps."""
     operation = connect(where).post("operations", operation_id, "cancel")
-    operate.show([operation], output)
+    operate.show(operation, output)

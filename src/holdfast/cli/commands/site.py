@@ -13,9 +13,9 @@ from holdfast.app import site, site_certificates
 from holdfast.app.site import Part, Step
 from holdfast.cli import exit_codes, options
 from holdfast.cli import output as printing
-from holdfast.cli.client import Unreachable, connect
+from holdfast.cli.client import connect
 from holdfast.core.change import Json
-from holdfast.core.errors import Error, NotFound
+from holdfast.core.errors import Error
 from holdfast.core.render_findings import render_text
 from holdfast.core.units import show_duration
 from holdfast.providers.settings import Settings
@@ -75,16 +75,11 @@ Examples:
 def status(output: str, where: Settings) -> None:
     """Show every part of the platform.
 
-    Exits with 1 when any part is not healthy. A certificate file that ends within 30 days, or is no
-    plain file, is a warning.
+    Exits with 1 when any part is not healthy, with 7 when there is no platform. A certificate file
+    that ends within 30 days, or is no plain file, is a warning.
     """
-    try:
-        parts = asyncio.run(site.status(where))
-        soon = site_certificates.ending(where, datetime.now(UTC))
-    except NotFound as error:
-        raise Unreachable(
-            error.message, subject=error.subject, hint="start one with `holdfast up`"
-        ) from None
+    parts = asyncio.run(site.status(where))
+    soon = site_certificates.ending(where, datetime.now(UTC))
     rows = [_row(part, people=output == "table") for part in parts]
     fields = ("name", "state", "health", "pid", "uptime", "detail")
     printing.show(rows, output, columns={field: field for field in fields})

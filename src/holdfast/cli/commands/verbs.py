@@ -23,7 +23,7 @@ def _operate(
     client = connect(given["where"])
     waiting = Waiting(given["no_wait"], given["timeout_s"], given["on_conflict"])
     operation = start(client, kind, request, database=name, waiting=waiting)
-    return conclude(client, [operation], waiting, how=given["output"])
+    return conclude(client, operation, waiting, how=given["output"])
 
 
 def _prove(kind: str, name: str, request: dict[str, Json], given: dict[str, Any]) -> None:
@@ -146,4 +146,4 @@ def delete(name: str, mode: str | None, yes: bool, where: Settings, **given: Any
     consent(f"Delete {record['name']} ({record['environment']}), {fate}?", yes=yes)
     waiting = Waiting(given["no_wait"], given["timeout_s"], given["on_conflict"])
     operation = client.delete("databases", name, mode=mode, on_conflict=given["on_conflict"])
-    conclude(client, [operation], waiting, how=given["output"])
+    conclude(client, operation, waiting, how=given["output"])

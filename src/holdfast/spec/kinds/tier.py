@@ -159,9 +159,9 @@ FIELDS: dict[str, Json] = {
             "it.",
         },
         "checksums": {
-            "type": "boolean",
+            "enum": [True],
             "default": True,
-            "description": "Whether pages carry checksums, so that damage is seen.",
+            "description": "Pages always carry checksums, so that damage is seen.",
         },
         "failover": {
             "type": "object",

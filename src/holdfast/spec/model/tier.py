@@ -131,7 +131,6 @@ class TierSpec:
     nodes: NodeRange
     synchronous: Synchronous
     strict: bool
-    checksums: bool
     timing: Timing
     backup: BackupPolicy
     proofs: Proofs
@@ -163,7 +162,6 @@ class TierSpec:
             },
             "synchronous": str(self.synchronous),
             "strict": self.strict,
-            "checksums": self.checksums,
             "failover": _timing_json(self.timing),
             "backup": _backup_json(self.backup),
             "proofs": without_none(
@@ -195,7 +193,6 @@ class TierSpec:
             nodes=NodeRange(**data["nodes"]),
             synchronous=Synchronous(data["synchronous"]),
             strict=data.get("strict", False),
-            checksums=data.get("checksums", True),
             timing=_timing(data["failover"]),
             backup=_backup(data["backup"]),
             proofs=Proofs(

@@ -31,8 +31,6 @@ class FlipByte(Performer):
 
     async def aim(self, scene: Scene, options: Mapping[str, Json]) -> dict[str, Json]:
         """A page of a new table, which is on disk and written to by nobody any more."""
-        if not scene.cluster.tier.checksums:
-            raise CannotCause("the tier has no page checksums: nobody could notice")
         leader = await targets.leader(scene)
         async with self._connect(scene, leader.name) as connection:
             for statement in _MAKE:
