@@ -12,6 +12,7 @@ from holdfast.app.tiers import TierChange
 from holdfast.app.wiring import Control
 from holdfast.core.change import Json
 from holdfast.core.finding import Finding, Severity
+from holdfast.core.units import show_duration
 from holdfast.spec import builtin
 from holdfast.spec.changes import kept, refusals
 from holdfast.spec.document import Loaded, Path, Source
@@ -55,6 +56,9 @@ async def make(control: Control, sources: Sequence[Source]) -> Plans:
     in_force = await tiers.in_force(control)
     loaded, resolution = await asyncio.to_thread(_resolved, control, sources, present, in_force)
     findings = [*resolution.findings, *_changed(resolution, present)]
+    if control.settings.schedule:
+        new = [each for each in resolution.databases if each.name not in present]
+        findings += [finding for each in new for finding in drilled(each)]
     findings += await asyncio.to_thread(
         lambda: [
             *_parameter_faults(control, loaded, resolution),
@@ -138,6 +142,21 @@ def _changed(resolution: Resolution, present: Mapping[str, ResolvedDatabase]) ->
             present[resolved.name], resolved, resolution.locations.get(resolved.name)
         )
     ]
+
+
+def drilled(resolved: ResolvedDatabase) -> Iterator[Finding]:
+    """That the platform will kill the primary again and again, where nobody has to ask for it."""
+    every_s, window = resolved.tier.proofs.failover_drill_every_s, resolved.maintenance_window
+    if every_s is None or window is None or not resolved.spec.scheduled.drills:
+        return
+    yield Finding(
+        "plan.drilled",
+        Severity.NOTICE,
+        f"database {resolved.name}",
+        f"once in {show_duration(every_s)}, {window} UTC, its primary is killed to prove the "
+        f"failover of {resolved.tier.name}",
+        "choose the time with `maintenanceWindow`, or write `schedule: {drills: false}`",
+    )
 
 
 def _parameter_faults(

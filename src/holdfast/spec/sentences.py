@@ -88,7 +88,7 @@ def _is_word(value: object) -> bool:
 
 
 def _of_enum(where: str, broken: Broken) -> Sentence:
-    allowed = [str(each) for each in broken.allowed]
+    allowed = [show(each) if isinstance(each, bool) else str(each) for each in broken.allowed]
     message = f"{where} is {show(broken.value)}; allowed are {listing(allowed)}"
     if len(allowed) == 1:
         message = f"{where} is {show(broken.value)}; allowed is {allowed[0]}"

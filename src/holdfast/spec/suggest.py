@@ -39,7 +39,7 @@ def meant(seen: str, allowed: Iterable[str]) -> str:
 
 def listing(words: Iterable[object]) -> str:
     """`a, b and c`; a dash for none."""
-    shown = [show(word) if isinstance(word, bool) else str(word) for word in words]
+    shown = [str(word) for word in words]
     if len(shown) < 2:
         return shown[0] if shown else "-"
     return f"{', '.join(shown[:-1])} and {shown[-1]}"
