@@ -41,6 +41,11 @@ _COMMAND_LINE = """\
 Data go to standard output, progress and messages to standard error. Colour and live displays
 appear on a terminal only. How a command ends is in its exit code: see
 [errors and exit codes](errors.md).
+
+With `-o json` or `-o yaml` a command about one thing prints an object: `get` with a name,
+`describe`, `op show`, and every command that starts one operation. One that lists, or takes several
+documents as `plan` and `apply` do, prints a list, also of one. `drill --all` prints an object for
+each drill when it has ended.
 """
 
 

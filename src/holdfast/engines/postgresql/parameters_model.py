@@ -31,11 +31,6 @@ class Parameter:
     context: Context
     overridden: bool = False
 
-    @property
-    def needs_restart(self) -> bool:
-        """Whether a new value waits for a restart of the server."""
-        return self.context == "postmaster"
-
 
 @dataclass(frozen=True, slots=True)
 class Setting:

@@ -62,8 +62,8 @@ def test_versions_get_their_own_names() -> None:
     assert named(14)["wal_compression"].value == "on"
     assert named(18)["log_connections"].value == "receipt,authentication,authorization"
     assert all("old_snapshot_threshold" not in named(v) for v in SUPPORTED_VERSIONS)
-    assert named(17)["autovacuum_max_workers"].needs_restart
-    assert not named(18)["autovacuum_max_workers"].needs_restart
+    assert named(17)["autovacuum_max_workers"].context == "postmaster"
+    assert named(18)["autovacuum_max_workers"].context != "postmaster"
 
 
 def test_an_override_replaces_the_value_and_says_so() -> None:
@@ -74,7 +74,7 @@ def test_an_override_replaces_the_value_and_says_so() -> None:
     # A name is one name however it is written; the server's own spelling is kept.
     assert found["TimeZone"].value == "Europe/Zurich"
     assert "timezone" not in found
-    assert found["wal_level"].needs_restart
+    assert found["wal_level"].context == "postmaster"
     assert found["geqo"].context == "user"
 
 
