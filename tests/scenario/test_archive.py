@@ -116,7 +116,7 @@ def test_a_damaged_page_fails_the_backup_and_the_older_chain_stays(shelf: RealSi
     assert found[0]["state"] == "failed"
     assert [(each["label"], each["kind"]) for each in found[1:]] == before
     # Nothing is built on it: the next one rests on the chain before.
-    (operation,) = shelf.json("backup", "shelf", "--type", "incr")
+    operation = shelf.json("backup", "shelf", "--type", "incr")
     described = shelf.json("describe", "backup", f"shelf/{operation['outcome']['label']}")
     assert found[0]["label"] not in described["detail"]["chain"]
     assert described["state"] == "complete"

@@ -50,7 +50,7 @@ def source(site: RealSite) -> Iterator[RealSite]:
 def test_a_clone_is_masked_before_anybody_gets_in(source: RealSite):
     rules = source.folder / "mask.yaml"
     rules.write_text(RULES)
-    (operation,) = source.json(
+    operation = source.json(
         "clone", "people", "people_test", "--mask", rules, "--expires", "7d", "--from-backup"
     )
     masked = operation["outcome"]["masked"]
@@ -90,7 +90,7 @@ def test_nothing_of_the_original_is_left_in_its_files(source: RealSite):
 def test_a_clone_of_the_running_server_has_everything(source: RealSite):
     with psycopg.connect(source.dsn("people"), autocommit=True) as connection:
         connection.execute("insert into person values (501, 'Late', 'late@company.test')")
-    (operation,) = source.json("clone", "people", "people_copy")
+    operation = source.json("clone", "people", "people_copy")
     outcome = operation["outcome"]
     assert outcome["copied"]["node"] == "people-1"
     assert outcome["reached"]["stopped"].startswith("after reaching consistency")

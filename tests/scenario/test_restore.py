@@ -50,7 +50,7 @@ class Story:
         return digest.hexdigest()
 
     def restore(self, *argv: str, **more: Any) -> Any:
-        (operation,) = self.site.json("restore", "shop", *argv, **more)
+        operation = self.site.json("restore", "shop", *argv, **more)
         return operation["outcome"]
 
 
@@ -193,10 +193,10 @@ def test_its_roles_are_its_own(story: Story):
 
 def test_a_control_plane_that_dies_in_a_restore_goes_on_with_it(story: Story):
     site = story.site
-    (operation,) = site.json("restore", "shop", "--to-lsn", story.lsn, "--nodes", "1", "--no-wait")
+    operation = site.json("restore", "shop", "--to-lsn", story.lsn, "--nodes", "1", "--no-wait")
     for step in ("restore the backup", "recover up to the target", "hand the data over"):
         kill_control_plane_in(site, operation["id"], step)
-    (ended,) = site.json("op", "watch", operation["id"])
+    ended = site.json("op", "watch", operation["id"])
     assert ended["state"] == "succeeded", ended["error"]
     assert ended["database"] == "shop_r1"
     assert story.rows("shop_r1") == 100
@@ -217,10 +217,10 @@ def test_in_place_wants_consent_to_what_is_lost(story: Story):
 def test_in_place_goes_back_and_undo_goes_forth_again(story: Story):
     site, dsn = story.site, story.site.dsn("shop")
     words = ("--to-time", story.time, "--in-place", "--yes", "--no-wait")
-    (operation,) = site.json("restore", "shop", *words)
+    operation = site.json("restore", "shop", *words)
     for step in ("stop it, the leader last", "keep the present data", "hand the copy over"):
         kill_control_plane_in(site, operation["id"], step)
-    (ended,) = site.json("op", "watch", operation["id"])
+    ended = site.json("op", "watch", operation["id"])
     assert ended["state"] == "succeeded", ended["error"]
     outcome = ended["outcome"]
     assert outcome["loss"]["lost_commits"] >= 1

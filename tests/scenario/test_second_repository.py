@@ -133,7 +133,7 @@ def test_a_second_folder_is_enough(site: RealSite, folder: Path):
     site.apply(document)
     site.settled(document)
     fill(site, "pair")
-    (operation,) = site.json("backup", "pair")
+    operation = site.json("backup", "pair")
     assert operation["outcome"]["second"]
     kinds = sorted(
         (each["detail"]["repository"], each["kind"]) for each in site.json("get", "backups", "pair")

@@ -115,7 +115,7 @@ def restore(name: str, new: str | None, in_place: bool, undo: bool, discard: boo
         body = {"name": new, "target": target, "backup": backup, **overrides,
                 "on_conflict": waiting.on_conflict}  # fmt: skip
         operation = client.post("databases", name, "restore", body=body)
-        for ended in conclude(client, [operation], waiting, how=given["output"]):
+        for ended in conclude(client, operation, waiting, how=given["output"]):
             _tell(ended, given["output"])
 
 
@@ -126,7 +126,7 @@ def _in_place(
     planned = client.post("databases", name, "restore-plan", body=wanted)
     # Nobody can agree to what was not seen, so this one is waited for in any case.
     looking = Waiting(False, waiting.timeout_s, waiting.on_conflict)
-    (plan,) = conclude(client, [planned], looking, how="none")
+    (plan,) = conclude(client, planned, looking, how="none")
     outcome = plan["outcome"]
     printing.note(f"restore {name} in place, from backup {outcome['backup']}")
     printing.note(f"  {outcome['summary']}")
@@ -134,7 +134,7 @@ def _in_place(
     consent(f"Put {name} back, and lose that?", yes=yes)
     body = {"plan": plan["id"], "on_conflict": waiting.on_conflict}
     operation = client.post("databases", name, "restore-in-place", body=body)
-    for ended in conclude(client, [operation], waiting, how=how):
+    for ended in conclude(client, operation, waiting, how=how):
         _tell(ended, how)
 
 
@@ -146,7 +146,7 @@ def _back(client: Client, name: str, mode: str, waiting: Waiting, *, yes: bool, 
     consent(question, yes=yes)
     body = {"mode": mode, "on_conflict": waiting.on_conflict}
     operation = client.post("databases", name, "restore-back", body=body)
-    for ended in conclude(client, [operation], waiting, how=how):
+    for ended in conclude(client, operation, waiting, how=how):
         _tell(ended, how)
 
 
@@ -209,7 +209,7 @@ def clone(name: str, new: str, at: str | None, mask: Path | None, expires: float
         "on_conflict": waiting.on_conflict,
     }
     operation = client.post("databases", name, "restore", body=body)
-    for ended in conclude(client, [operation], waiting, how=given["output"]):
+    for ended in conclude(client, operation, waiting, how=given["output"]):
         _tell(ended, given["output"])
 
 
