@@ -155,7 +155,7 @@ def test_what_is_not_there(shared_plane: Plane) -> None:
         code, stdout, stderr = _run(shared_plane, *arguments)
         assert (code, stdout) == (7, "")
         assert stderr == (
-            "holdfast: there is no operation 'op-x'\n  hint: list them with `holdfast op list`.\n"
+            "holdfast: there is no operation 'op-x'\n  hint: list them with `holdfast op list`\n"
         )
     code, _, stderr = _run(shared_plane, "describe", "nowhere")
     assert code == 7
