@@ -10,8 +10,9 @@ from pathlib import Path
 from holdfast.app.check import Asked, options_of
 from holdfast.app.check_read import Read
 from holdfast.app.check_since import Added
+from holdfast.core.finding import Severity
 from holdfast.schema.checked import Checked
-from holdfast.schema.fix import Fixed, difference, final, fixed
+from holdfast.schema.fix import End, Fixed, difference, end, fixed
 from holdfast.schema.migration import Migration
 from holdfast.schema.reading.files import File, Folder
 from holdfast.schema.reading.grouping import History, histories
@@ -54,14 +55,23 @@ def _outcome(one: Fixed, history: History, read: Read, asked: Asked) -> Outcome:
     after = _read_again(one, history, read, settings)
     if _twins(after) > _twins(history.migrations):
         return Outcome(path, why="the versions that its sequence needs are taken by later ones")
-    before_facts = final(history.migrations, asked.facts, options_of(asked))
-    after_facts = final(after, asked.facts, options_of(asked))
-    if differs := difference(before_facts, after_facts):
+    before_end = end(history.migrations, asked.facts, options_of(asked))
+    if path in before_end.failed:
+        return Outcome(path, why="it fails as it stands, so that there is nothing to compare with")
+    after_end = end(after, asked.facts, options_of(asked))
+    if differs := difference(before_end.facts, after_end.facts):
         return Outcome(path, why=f"the catalog at the end would differ: {', '.join(differs[:3])}")
+    if _weight(after_end, one.rules) >= _weight(before_end, one.rules):
+        return Outcome(path, why=f"{', '.join(one.rules)} would still be found")
     for name, text in one.files.items():
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(text)
-    return Outcome(path, tuple(one.files), one.rules, len(after_facts))
+    return Outcome(path, tuple(one.files), one.rules, len(after_end.facts))
+
+
+def _weight(found: End, rules: Sequence[str]) -> int:
+    """How much of these rules there is, and of errors of whichever."""
+    return sum(1 for one in found.findings if one.id in rules or one.severity is Severity.ERROR)
 
 
 def _twins(every: Sequence[Migration]) -> int:

@@ -26,6 +26,7 @@ _ALONE = re.compile(
     r"|alter\s+table\b[^;]*\bdetach\s+partition\b[^;]*\bconcurrently\b|vacuum\b)",
     re.IGNORECASE,
 )
+_WEIGHT = {"error": 0, "warning": 1, "notice": 2}
 _SETTING = re.compile(r"set\b", re.IGNORECASE)
 _VERSION = re.compile(r"(?P<before>\D*?)(?P<version>\d[\d.\-]*(?:_\d+)*)(?P<rest>_.*|\..*|)$")
 
@@ -84,18 +85,26 @@ def _sequence(form: str) -> list[Part]:
 def safe_forms(
     findings: Iterable[Finding], path: str
 ) -> tuple[dict[tuple[int, int], str], set[str]]:
-    """The one safe form of each statement of a file that has one, and the rules that gave it."""
-    every: dict[tuple[int, int], set[str]] = {}
-    rules: dict[tuple[int, int], set[str]] = {}
+    """The safe form of each statement of a file that has one, and the rules that gave them.
+
+    Of several the one against the worst counts; two different ones against equals leave the choice
+    to a person.
+    """
+    every: dict[tuple[int, int], dict[str, list[Finding]]] = {}
     for one in findings:
         text = str(one.evidence.get("safe") or "")
-        if one.location is None or one.location.file != path or not _is_sql(text):
-            continue
-        place = (one.location.line, one.location.column)
-        every.setdefault(place, set()).add(text)
-        rules.setdefault(place, set()).add(one.id)
-    single = {place: texts.pop() for place, texts in every.items() if len(texts) == 1}
-    return single, {rule for place in single for rule in rules[place]}
+        if one.location is not None and one.location.file == path and _is_sql(text):
+            place = (one.location.line, one.location.column)
+            every.setdefault(place, {}).setdefault(text, []).append(one)
+    chosen: dict[tuple[int, int], str] = {}
+    rules: set[str] = set()
+    for place, forms in every.items():
+        weights = {text: min(_WEIGHT[one.severity] for one in by) for text, by in forms.items()}
+        best = [text for text, weight in weights.items() if weight == min(weights.values())]
+        if len(best) == 1:
+            chosen[place] = best[0]
+            rules |= {one.id for one in forms[best[0]]}
+    return chosen, rules
 
 
 def _is_sql(text: str) -> bool:
@@ -138,9 +147,15 @@ def _sql(one: Migration, every: Sequence[Part], down: str) -> Mapping[str, str]:
     del down
     stem = one.path[: -len(".sql")]
     return {
-        one.path if place == 0 else f"{stem}_{place + 1}.sql": _lines(part)
+        one.path if place == 0 else f"{stem}_{place + 1}.sql": _block(part)
         for place, part in enumerate(every)
     }
+
+
+def _block(part: Part) -> str:
+    """With a transaction of its own, where a setting is meant for that alone."""
+    is_local = any(each.lower().startswith("set local") for each in part.statements)
+    return f"BEGIN;\n{_lines(part)}COMMIT;\n" if is_local else _lines(part)
 
 
 def _flyway(one: Migration, every: Sequence[Part], down: str) -> Mapping[str, str]:
@@ -256,15 +271,31 @@ def _text(one: Migration) -> str:
     return "".join(f"{each.sql};\n" for batch in one.batches for each in batch.fragments)
 
 
-def final(migrations: Iterable[Migration], facts: Catalog, options: Options) -> dict[Key, Fact]:
-    """What is there after all of them, without who made it and when."""
+@dataclass(frozen=True, slots=True)
+class End:
+    """What is there after a history, without who made it and when; what was found on the way.
+
+    `failed` are files with a statement that PostgreSQL refuses.
+    """
+
+    facts: Mapping[Key, Fact]
+    findings: tuple[Finding, ...]
+    failed: frozenset[str]
+
+
+def end(migrations: Iterable[Migration], facts: Catalog, options: Options) -> End:
+    """The history simulated to its end."""
     simulation = Simulation(facts, options)
     for one in migrations:
         if one.direction is not Direction.DOWN:
             simulation.run(one)
-    return {
-        key: _timeless(fact) for key, fact in simulation.world.facts.items() if fact is not None
-    }
+    known = simulation.world.facts
+    report = simulation.report()
+    return End(
+        {key: _timeless(fact) for key, fact in known.items() if fact is not None},
+        report.findings,
+        frozenset(one.path for one in report.statements if one.effects.error),
+    )
 
 
 def _timeless(fact: Fact) -> Fact:

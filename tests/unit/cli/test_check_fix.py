@@ -111,6 +111,14 @@ def test_a_tool_without_files_of_sql_is_left(folder: Path) -> None:
     assert "no sequence is written for Alembic" in answer.output
 
 
+def test_what_fails_as_it_stands_is_left(folder: Path) -> None:
+    change = CHANGE.replace("INDEX i", "INDEX CONCURRENTLY i") + "CREATE INDEX j ON t (b);\n"
+    put(folder, {"V1__t.sql": TABLE, "V2__i.sql": "BEGIN;\n" + change + "COMMIT;\n"})
+    answer = run(".", "--fix")
+    assert answer.exit_code == 1
+    assert "left as it is" in answer.output
+
+
 def test_nothing_to_do_is_said(folder: Path) -> None:
     put(folder, {"1.sql": TABLE})
     answer = run(".", "--fix")

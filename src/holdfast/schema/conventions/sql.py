@@ -10,12 +10,14 @@ import re
 
 from holdfast.schema.migration import Direction, Migration
 from holdfast.schema.reading.files import File, Folder, Group
-from holdfast.schema.reading.making import whole
+from holdfast.schema.reading.making import made, whole
+from holdfast.schema.reading.problems import problem
 from holdfast.schema.reading.split import PSQL
 
 TITLE = "plain SQL"
 RANK = 100
 
+_DUMP = "-- PostgreSQL database dump"
 _NUMBERS = re.compile(r"(\d+)")
 _VERSION = re.compile(r"\d+")
 _DOWN = re.compile(r"(?:^|[._-])(?:down|rollback|revert|undo)(?:$|[._-])", re.IGNORECASE)
@@ -35,6 +37,11 @@ def read(group: Group) -> list[Migration]:
     result = []
     for file in sorted(files, key=_place):
         name = file.name[:-4]
+        if _DUMP in file.text[:200]:
+            said = f"{file.name} is a dump: it shows a schema, not a change"
+            found = problem("schema.unseen", said, file.path, hint="give it to --schema")
+            result.append(made(file, (), name, findings=[found]))
+            continue
         found = _VERSION.match(name)
         result.append(
             whole(

@@ -84,6 +84,11 @@ def test_plain_sql_may_be_one_transaction_a_file() -> None:
     assert shape(one) == [(True, ["a", "b"])]
 
 
+def test_a_dump_is_no_migration() -> None:
+    (one,) = migrations({"db/schema.sql": "--\n-- PostgreSQL database dump\n--\n\nSELECT 1;\n"})
+    assert (one.batches, ids([one])) == ((), ["schema.unseen"])
+
+
 def test_flyway_takes_what_must_be_alone_out_of_the_transaction() -> None:
     every = migrations(
         {
