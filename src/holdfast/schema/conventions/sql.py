@@ -39,8 +39,8 @@ def read(group: Group) -> list[Migration]:
         name = file.name[:-4]
         if _DUMP in file.text[:200]:
             said = f"{file.name} is a dump: it shows a schema, not a change"
-            found = problem("schema.unseen", said, file.path, hint="give it to --schema")
-            result.append(made(file, (), name, findings=[found]))
+            seen = problem("schema.unseen", said, file.path, hint="give it to --schema")
+            result.append(made(file, (), name, findings=[seen]))
             continue
         found = _VERSION.match(name)
         result.append(
