@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -95,24 +96,25 @@ def _django(history: History) -> list[Migration]:
 
 
 def _liquibase(history: History) -> list[Migration]:
-    """`liquibase update-sql` without a database, cut at its own comments."""
+    """`liquibase update-sql` without a database, cut at its own comments.
+
+    What a changelog includes as SQL is left out: those files are read themselves.
+    """
     changelogs = [one for one in history.migrations if not one.batches and one.findings]
     result = [one for one in history.migrations if one not in changelogs]
     for one in changelogs:
         file = Path(one.path)
-        text = _run(
-            [
-                "liquibase",
-                "update-sql",
-                f"--changelog-file={file.name}",
-                "--url=offline:postgresql",
-            ],
-            str(file.parent),
-        )
+        with tempfile.TemporaryDirectory() as folder:
+            # Without a database it notes what it has done in a file, which is nobody's business.
+            url = f"--url=offline:postgresql?changeLogFile={folder}/databasechangelog.csv"
+            asked = ["liquibase", "update-sql", f"--changelog-file={file.name}", url]
+            text = _run(asked, str(file.parent))
         steps = list(_LIQUIBASE_STEP.finditer(text))
         for step, end in parts(steps, len(text)):
-            named = replace(one, version=step[2], title=f"{step[3]}:{step[2]}", findings=())
-            result.append(_printed(named, text[step.end() : end], _LIQUIBASE_OWN, True))
+            if not step[1].lower().endswith(".sql"):
+                named = replace(one, version=step[2], title=f"{step[3]}:{step[2]}", findings=())
+                body = text[step.end() : end]
+                result.append(_printed(named, body, _LIQUIBASE_OWN, transaction=True))
     return result
 
 

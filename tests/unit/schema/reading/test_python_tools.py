@@ -251,6 +251,42 @@ def test_alembic_itself_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     ] > 1
 
 
+LIQUIBASE = """#!/bin/sh
+echo "$@" >asked
+cat <<'END'
+-- Change Log: changelog.xml
+CREATE TABLE databasechangelog (ID VARCHAR(255) NOT NULL);
+
+-- Changeset changes/a.sql::1::ada
+CREATE TABLE a (id bigint);
+
+-- Changeset changelog.xml::2::ada
+-- A comment
+ALTER TABLE a ADD total numeric;
+
+INSERT INTO databasechangelog (ID) VALUES ('2');
+
+END
+"""
+
+
+def test_liquibase_itself_is_asked_about_a_changelog(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/liquibase").write_text(LIQUIBASE)
+    (tmp_path / "bin/liquibase").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    (tmp_path / "db").mkdir()
+    (tmp_path / "db/changelog.xml").write_text('<x><changeSet id="2" author="ada"/></x>')
+    (history,) = with_tools(read(["db"]), CheckSettings())
+    assert words(list(history.migrations)) == [(True, "ALTER TABLE a ADD total numeric")]
+    assert ids(list(history.migrations)) == []
+    asked = (tmp_path / "db/asked").read_text()
+    assert asked.startswith("update-sql --changelog-file=changelog.xml --url=offline:postgresql?")
+
+
 def test_a_tool_that_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "versions"
