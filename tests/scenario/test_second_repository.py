@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +34,8 @@ def folder(site: RealSite) -> Iterator[Path]:
     shutil.chown(made, site.layout.os_user)
     made.chmod(0o755)
     yield made
+    for name in ("pair", "pair_back", "far", "far_back"):
+        site.run("delete", name, "--purge", "--yes", exit_code=None)
     shutil.rmtree(made, ignore_errors=True)
 
 
@@ -62,38 +68,84 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     return crt, private
 
 
+class Terminator(threading.Thread):
+    """TLS in front of moto, whose own server ends a connection without saying so."""
+
+    def __init__(self, certificate: Path, key: Path, behind: int) -> None:
+        super().__init__(daemon=True)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(certificate, key)
+        self.behind, self.port = behind, 0
+        self.listens = threading.Event()
+        self.loop = asyncio.new_event_loop()
+
+    def run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        server = self.loop.run_until_complete(
+            asyncio.start_server(self.pass_on, "127.0.0.1", 0, ssl=self.context)
+        )
+        self.port = server.sockets[0].getsockname()[1]
+        self.listens.set()
+        self.loop.run_forever()
+
+    async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            to, back = await asyncio.open_connection("127.0.0.1", self.behind)
+        except OSError:  # moto does not listen yet
+            writer.close()
+            return
+        await asyncio.gather(pump(reader, back), pump(to, writer))
+
+    def stop(self) -> None:
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.join(timeout=10)
+
+
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
 @pytest.fixture(scope="module")
 def store(folder: Path) -> Iterator[tuple[int, Path]]:
-    """moto's S3 server by TLS: its port and its certificate."""
+    """moto's S3 server behind TLS: its port and its certificate."""
     pytest.importorskip("moto", reason="pip install 'holdfast[object-store]' for this one")
     crt, key = certificate(folder)
     with socket.socket() as chosen:
         chosen.bind(("127.0.0.1", 0))
-        port = chosen.getsockname()[1]
+        plain = chosen.getsockname()[1]
     server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port),
-         "-c", str(crt), "-k", str(key)],
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(plain)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
+    front = Terminator(crt, key, plain)
+    front.start()
+    assert front.listens.wait(10)
     try:
-        import boto3
-
-        def made() -> bool:
-            try:
-                boto3.client(
-                    "s3", endpoint_url=f"https://localhost:{port}", verify=str(crt),
-                    region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b",
-                ).create_bucket(Bucket=BUCKET)  # fmt: skip
-            except Exception:  # noqa: BLE001 - not there yet
-                return False
-            return True
-
-        until(made, deadline_s=30, what="an object store")
-        yield port, crt
+        until(lambda: has_bucket(front.port, crt), deadline_s=30, what="an object store")
+        yield front.port, crt
     finally:
+        front.stop()
         server.terminate()
         server.wait(timeout=10)
+
+
+def has_bucket(port: int, crt: Path) -> bool:
+    """Whether the bucket is there, or could be made now."""
+    import boto3
+
+    try:
+        boto3.client(
+            "s3", endpoint_url=f"https://localhost:{port}", verify=str(crt),
+            region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b",
+        ).create_bucket(Bucket=BUCKET)  # fmt: skip
+    except Exception:  # noqa: BLE001 - not there yet
+        return False
+    return True
 
 
 def tier(site: RealSite, name: str, **second: str | int) -> None:
