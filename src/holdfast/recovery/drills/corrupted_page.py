@@ -1,8 +1,9 @@
 """Flip a byte of a data page on the leading node's disk, and take a backup.
 
 Nobody reads the page, so that nobody notices, and a backup would carry the damage away until the
-sound ones before it have expired. The backup itself has to find it. The page belongs to a table
-of the drill's own; the byte is put back, and the backup is removed.
+sound ones before it have expired. The backup itself has to find it; this one is read from the
+leading node, as one from a standby would meet a sound page there. The page belongs to a table of
+the drill's own; the byte is put back, and the backup is removed.
 """
 
 from __future__ import annotations

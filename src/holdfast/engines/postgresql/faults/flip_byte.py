@@ -49,7 +49,8 @@ class FlipByte(Performer):
 
     async def facts(self, scene: Scene, aim: Mapping[str, Json]) -> dict[str, Json]:
         """Whether a backup that is taken now says so."""
-        taken = await take(scene.cluster, scene.doors, "incr")
+        # From the node with the damage: one that is read from a standby meets a sound page.
+        taken = await take(scene.cluster, scene.doors, "incr", from_standby=False)
         label = str(taken["label"])
         try:
             # It must not be what the next backup rests on.
