@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import PurePosixPath
 
 from holdfast.core.change import Json
 from holdfast.engines.postgresql import stored as repositories
 from holdfast.engines.postgresql.cluster import Cluster
+from holdfast.engines.postgresql.render_backup import second_folder
 from holdfast.engines.postgresql.render_sandbox import Sandbox
 from holdfast.engines.postgresql.stored import Known, Place
 from holdfast.recovery import restore_test
@@ -59,7 +61,11 @@ async def stored(run: Run, cluster: Cluster, sandbox: Sandbox, backup: Mapping[s
 
 
 def _place(cluster: Cluster, number: int) -> Place:
-    return Place(number, cluster.site.repository(cluster.name) if number == 1 else None)
+    if number == 1:
+        return Place(number, cluster.site.repository(cluster.name))
+    second = cluster.tier.backup.second
+    is_folder = second is not None and second.type == "posix"
+    return Place(number, PurePosixPath(second_folder(cluster)) if is_folder else None)
 
 
 async def _proven_before(run: Run, cluster: Cluster, now: datetime) -> dict[str, dict[str, str]]:
