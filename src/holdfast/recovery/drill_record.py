@@ -39,47 +39,64 @@ def measured(
     }
     if seen.account is None or seen.fault_s is None:
         return told
-    fault_s = seen.fault_s
+    return (
+        told
+        | _story(seen, seen.fault_s)
+        | _timeline(drill, seen, seen.fault_s, attempts, endpoints)
+        | _account(seen.account)
+    )
+
+
+def _story(seen: Seen, fault_s: float) -> dict[str, Json]:
+    """Who led, for how long nobody could write, and what happened when."""
+    return {
+        "old_leader": seen.leader_before,
+        "new_leader": seen.leader_after or None,
+        "timeline_before": seen.timeline_before,
+        "timeline_after": seen.timeline_after,
+        "gap_s": {name: _seconds(each) for name, each in seen.gaps},
+        "phases": {name: each.to_json() for name, each in seen.phases},
+        "timelines": [
+            {"from": each.before, "to": each.after, "gap_s": round(each.seconds, 3)}
+            for each in seen.switches
+        ],
+        "moments": [
+            {"what": each.what, "at_s": round(each.at_s - fault_s, 3), "who": each.who}
+            for each in seen.moments
+        ],
+        "redundant_after_s": _rounded(seen.redundant_after_s),
+        "facts": dict(seen.facts),
+    }
+
+
+def _timeline(
+    drill: Drill,
+    seen: Seen,
+    fault_s: float,
+    attempts: Sequence[Attempt],
+    endpoints: Iterable[str],
+) -> dict[str, Json]:
+    """Acknowledged writes around the fault, and the first of those that were not."""
     longest_s = max((each.seconds for _, each in seen.gaps if each), default=0.0)
     lasted_s = (seen.undone_s or fault_s) - fault_s if drill.hold_s else 0.0
     after_s = min(max(longest_s, lasted_s) + AFTER_S, _LONGEST_S)
-    return (
-        told
-        | {
-            "old_leader": seen.leader_before,
-            "new_leader": seen.leader_after or None,
-            "timeline_before": seen.timeline_before,
-            "timeline_after": seen.timeline_after,
-            "gap_s": {name: _seconds(each) for name, each in seen.gaps},
-            "phases": {name: each.to_json() for name, each in seen.phases},
-            "timelines": [
-                {"from": each.before, "to": each.after, "gap_s": round(each.seconds, 3)}
-                for each in seen.switches
-            ],
-            "moments": [
-                {"what": each.what, "at_s": round(each.at_s - fault_s, 3), "who": each.who}
-                for each in seen.moments
-            ],
-            "redundant_after_s": _rounded(seen.redundant_after_s),
-            "facts": dict(seen.facts),
-            "per_100_ms": {
-                name: rhythm(
-                    [each for each in attempts if each.endpoint == name],
-                    fault_s=fault_s,
-                    before_s=BEFORE_S,
-                    after_s=after_s,
-                )
-                for name in endpoints
-            },
-            "per_100_ms_from_s": -BEFORE_S,
-            "not_acknowledged": [
-                [each.endpoint, str(each.answer), round(each.ended_s - fault_s, 3), each.detail]
-                for each in attempts
-                if each.answer is not Answer.ACKNOWLEDGED
-            ][:_MANY],
-        }
-        | _account(seen.account)
-    )
+    return {
+        "per_100_ms": {
+            name: rhythm(
+                [each for each in attempts if each.endpoint == name],
+                fault_s=fault_s,
+                before_s=BEFORE_S,
+                after_s=after_s,
+            )
+            for name in endpoints
+        },
+        "per_100_ms_from_s": -BEFORE_S,
+        "not_acknowledged": [
+            [each.endpoint, str(each.answer), round(each.ended_s - fault_s, 3), each.detail]
+            for each in attempts
+            if each.answer is not Answer.ACKNOWLEDGED
+        ][:_MANY],
+    }
 
 
 def _account(account: Account) -> dict[str, Json]:
