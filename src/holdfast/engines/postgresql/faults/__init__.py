@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -48,16 +49,16 @@ class Scene:
         return found
 
 
-class Performer:
+class Performer(ABC):
     """One fault. Everything but `aim` and `inject` may be left as it is here."""
 
+    @abstractmethod
     async def aim(self, scene: Scene, options: Mapping[str, Json]) -> dict[str, Json]:
         """What will be hit. Raises `CannotCause`, or `Conflict` when there is nothing to hit."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def inject(self, scene: Scene, aim: Mapping[str, Json]) -> None:
         """Do the harm. Doing it twice does no more."""
-        raise NotImplementedError
 
     async def facts(self, scene: Scene, aim: Mapping[str, Json]) -> dict[str, Json]:
         """What is to be seen of the fault while it lasts."""
@@ -65,6 +66,7 @@ class Performer:
 
     async def undo(self, scene: Scene, aim: Mapping[str, Json]) -> None:
         """End the fault. Undoing what was never done, or twice, is fine."""
+        return  # a fault such as a kill leaves nothing that could be undone
 
     async def after(self, scene: Scene, aim: Mapping[str, Json]) -> dict[str, Json]:
         """What is to be seen once the fault has been undone and the cluster is whole."""
