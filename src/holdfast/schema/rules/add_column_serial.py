@@ -7,9 +7,8 @@ Instead: add a nullable bigint column, give it a sequence and a default for rows
 old rows in batches.
 """
 
-from holdfast.schema.effects.model import Cause
-from holdfast.schema.impact import lock_hit
-from holdfast.schema.rule import Example, Hit, Step, first
+from holdfast.schema.rule import Example
+from holdfast.schema.safe_forms import numbered_column
 
 ROWS = (13,)
 CAUSES = ("add-column.serial",)
@@ -19,16 +18,4 @@ GOOD = (
     Example("CREATE TABLE t (a int); ALTER TABLE t ADD COLUMN n serial", transaction=True),
 )
 
-
-def of_cause(step: Step, cause: Cause) -> Hit | None:
-    """Numbers for rows that are there."""
-    column, table = first(cause, "column"), cause.relation.sql if cause.relation else "…"
-    return lock_hit(
-        step,
-        cause,
-        f"column {column} numbers every row",
-        f"ALTER TABLE {table} ADD COLUMN {column} bigint;\n"
-        f"CREATE SEQUENCE {table}_{column}_seq OWNED BY {table}.{column};\n"
-        f"ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT nextval('{table}_{column}_seq');\n"
-        f"-- then fill {column} in batches",
-    )
+of_cause = numbered_column
