@@ -12,37 +12,34 @@ from holdfast.schema.parse import Node
 AE = Mode.ACCESS_EXCLUSIVE
 
 
+def _mixed(table: Relation, other: Name, wanted: str) -> Failed:
+    """A logged table that would reference an unlogged one."""
+    to, how = (
+        ("logged", f'references unlogged table "{other.name}"')
+        if wanted == "p"
+        else ("unlogged", f'is referenced by logged table "{other.name}"')
+    )
+    return Failed("42P16", f'could not change table "{table.name.name}" to {to} because it {how}')
+
+
 def logged(draft: Draft, table: Relation, cmd: Node, _recurse: bool) -> Relation:
     """SET LOGGED, SET UNLOGGED: a rewrite unless it is so already."""
     wanted = "p" if cmd.subtype == AT.SetLogged else "u"
     if table.persistence == wanted and table.known:
         return table
-    for constraint in table.constraints:
-        target = draft.found(constraint.target) if constraint.target else None
+    others = (
+        [one.target for one in table.constraints if one.target]
+        if wanted == "p"
+        else [source for source, _ in table.referenced_by]
+    )
+    for name in others:
+        other = draft.found(name)
         if (
-            wanted == "p"
-            and isinstance(target, Relation)
-            and target.name != table.name
-            and target.persistence == "u"
+            isinstance(other, Relation)
+            and other.name != table.name
+            and other.persistence == ("u" if wanted == "p" else "p")
         ):
-            raise Failed(
-                "42P16",
-                f'could not change table "{table.name.name}" to logged because'
-                f' it references unlogged table "{target.name.name}"',
-            )
-    for source, _ in table.referenced_by:
-        fact = draft.found(source)
-        if (
-            wanted == "u"
-            and isinstance(fact, Relation)
-            and fact.name != table.name
-            and fact.persistence == "p"
-        ):
-            raise Failed(
-                "42P16",
-                f'could not change table "{table.name.name}" to unlogged because'
-                f' it is referenced by logged table "{source.name}"',
-            )
+            raise _mixed(table, name, wanted)
     draft.rewrite(table)
     draft.cause("set-logged", table.name, AE, "rewrite", wanted=wanted)
     return replace(table, persistence=wanted)
