@@ -181,34 +181,29 @@ def tasks_of(record: Database, *, site_off: str = "") -> Iterator[Task]:
                 schedule=schedule,
                 off=off["backup"],
             )
-    if tier.proofs.restore_test_every_s is not None:
-        yield Task(
-            record.name,
-            RESTORE_TEST,
-            "verify",
-            {"layers": tier.proofs.layers},
-            record.created_at,
-            every=timedelta(seconds=tier.proofs.restore_test_every_s),
-            off=off["verify"],
-        )
-    if tier.proofs.point_in_time_every_s is not None:
-        yield Task(
-            record.name,
-            POINT_IN_TIME,
-            "verify",
-            {"layers": str(layers.POINT_IN_TIME)},
-            record.created_at,
-            every=timedelta(seconds=tier.proofs.point_in_time_every_s),
-            off=off["verify"],
-        )
-    if tier.proofs.failover_drill_every_s is not None:
+    proofs = tier.proofs
+    for name, every_s, chosen in (
+        (RESTORE_TEST, proofs.restore_test_every_s, proofs.layers),
+        (POINT_IN_TIME, proofs.point_in_time_every_s, str(layers.POINT_IN_TIME)),
+    ):
+        if every_s is not None:
+            yield Task(
+                record.name,
+                name,
+                "verify",
+                {"layers": chosen},
+                record.created_at,
+                every=timedelta(seconds=every_s),
+                off=off["verify"],
+            )
+    if proofs.failover_drill_every_s is not None:
         yield Task(
             record.name,
             FAILOVER_DRILL,
             "drill",
             {"drill": KILL_PRIMARY},
             record.created_at,
-            every=timedelta(seconds=tier.proofs.failover_drill_every_s),
+            every=timedelta(seconds=proofs.failover_drill_every_s),
             in_window=True,
             window=resolved.maintenance_window,
             off=off["drill"],
