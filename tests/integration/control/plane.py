@@ -122,6 +122,13 @@ class Plane:
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
+    def await_running(self, operation_id: str, timeout_s: float = 30) -> None:
+        """Return once a step of the operation is under way."""
+        deadline = time.monotonic() + timeout_s
+        while not any(one["state"] == "running" for one in self.events(operation_id)["steps"]):
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.02)
+
     def await_call(self, name: str, timeout_s: float = 30) -> None:
         """Return once a step with this name was called."""
         deadline = time.monotonic() + timeout_s

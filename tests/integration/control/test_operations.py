@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -72,10 +71,19 @@ def test_events_arrive_as_they_happen(shared_plane: Plane) -> None:
     assert first["started_at"] < first["finished_at"]
 
 
+def _all_told(plane: Plane, operation_id: str) -> int:
+    """The cursor after everything that a `long` says before it works in silence."""
+    for _ in range(20):
+        told = plane.events(operation_id)
+        if told["log"] and any("progress" in one["detail"] for one in told["steps"]):
+            return int(told["cursor"])
+        plane.events(operation_id, after=told["cursor"], wait_s=5)
+    raise AssertionError(told)
+
+
 def test_waiting_for_news_ends_when_there_is_none(shared_plane: Plane) -> None:
     operation_id = shared_plane.submit("long", steps=1, seconds=20)
-    time.sleep(0.5)
-    cursor = shared_plane.events(operation_id)["cursor"]
+    cursor = _all_told(shared_plane, operation_id)
     # The operation says nothing for 20 s; an answer at all means that the wait has an end.
     events = shared_plane.events(operation_id, after=cursor, wait_s=0.5)
     assert (events["steps"], events["log"], events["cursor"]) == ([], [], cursor)
@@ -108,7 +116,7 @@ def test_two_requests_at_once_and_one_is_refused(running: Plane) -> None:
 def test_cancelling_between_two_steps_still_cleans_up(running: Plane) -> None:
     operation_id = running.submit("long", steps=50)
     behind = running.submit("six")
-    time.sleep(0.3)
+    running.await_running(operation_id)
     asked = running.client.post(f"/v1/operations/{operation_id}/cancel")
     assert (asked.status_code, asked.json()["cancel_requested"]) == (202, True)
     operation = running.finished(operation_id)

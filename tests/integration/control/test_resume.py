@@ -93,8 +93,8 @@ def test_a_graph_that_failed_stays_failed_after_a_kill(plane: Plane) -> None:
 def test_a_kill_from_outside_at_any_moment(plane: Plane) -> None:
     process = plane.start()
     operation_id = plane.submit("six", seconds=0.15)
-    for pause_s in (0.1, 0.4, 0.75):
-        time.sleep(pause_s)
+    for name in ("step-1", "step-3", "step-6"):
+        plane.await_call(name)
         process.kill()
         process.wait(timeout=10)
         process = plane.start()
@@ -154,8 +154,8 @@ def test_a_second_control_plane_that_waits_ends_when_it_is_told_to(
 def test_a_lost_connection_to_the_control_database_fails_nothing(plane: Plane) -> None:
     process = plane.start()
     operation_id = plane.submit("six", seconds=0.4)
-    for _ in range(3):
-        time.sleep(0.5)
+    for name in ("step-1", "step-3", "step-5"):
+        plane.await_call(name)
         with psycopg.connect(plane.url, autocommit=True) as connection:
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
